@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from plugins.mimic_cxr import synthetic
 from plugins.mimic_cxr.synthetic import LABELS, SCORED, SIDE, paint, write_sample, write_tree
