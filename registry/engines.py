@@ -1,0 +1,64 @@
+"""What answers: requests in, predictions out. Evaluators implement it; a plugin may bring its own."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from registry.benchmark import Prediction, Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt on its way to a model, for one sample of one run."""
+
+    run_id: int
+    sample_id: str
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What identifies the model that answered and the machinery around it; stored with the run."""
+
+    model: str
+    engine: str
+    engine_version: str = ""
+    revision: str = ""
+    dtype: str = ""
+    template_hash: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """What the command line says about serving; an engine uses what concerns it.
+
+    `arguments` are the engine's own settings (`--engine-arg max_model_len=4096`), passed as typed.
+    """
+
+    replicas: int = 1
+    address: str = ""
+    base_url: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """A model that answers requests, in any order, each exactly once."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who answers."""
+        ...
+
+    @property
+    def local(self) -> bool:
+        """Whether everything sent stays on this machine or its private network."""
+        ...
+
+    def predict(self, requests: Iterable[Request]) -> Iterator[Prediction]:
+        """Yield one prediction a request as they finish; a bad request gives a failed one."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the engine holds."""
+        ...

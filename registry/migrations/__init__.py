@@ -1,0 +1,1 @@
+"""How a registry's database came to its present form: one Alembic script a version."""

@@ -1,0 +1,435 @@
+"""The registry's database: the only module that opens a session.
+
+The driver is the only writer of a run. Predictions are appended in small transactions, before they
+are scored; a run is finished in one. A run that is not finished never ranks.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, func, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlmodel import Session, col, delete, insert, select
+
+from registry.benchmark import Benchmark, Metric, Outcome, Prediction, SampleScore, Score
+from registry.datasets import podium_home
+from registry.engines import Identity
+from registry.errors import StoreError, UnknownName
+from registry.tables import (
+    BenchmarkRow,
+    ModelRow,
+    PredictionRow,
+    RunRow,
+    SampleScoreRow,
+    Scope,
+    ScoreRow,
+    now,
+)
+
+HEAD = "0001"
+"""The newest migration; a test holds it against the scripts, so that no query imports Alembic."""
+
+
+def default_url() -> str:
+    """Return the URL of the registry in the user's data folder."""
+    return f"sqlite:///{podium_home() / 'registry.db'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """What a run is going to be: all of a run's row that is known before the first answer."""
+
+    benchmark: Benchmark
+    variant: str
+    identity: Identity
+    model_spec: str
+    scope: Scope = Scope.FULL
+    scope_reason: str = ""
+    plugin: str = ""
+    plugin_version: str = ""
+    podium_version: str = ""
+    dataset: str = ""
+    dataset_revision: str = ""
+    items_hash: str = ""
+    n_samples: int = 0
+    excluded: dict[str, int]
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One score on its way to the store, with the metric that made it."""
+
+    score: Score
+    metric: Metric
+    baseline: str = ""
+    headline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run with the names of its benchmark and model, and how far it is."""
+
+    run: RunRow
+    benchmark: str
+    model: str
+    outcomes: dict[str, int]
+
+    @property
+    def status(self) -> str:
+        """`finished`, or `unfinished` while anything is missing or failed."""
+        return "finished" if self.run.finished_at else "unfinished"
+
+
+class Store:
+    """A registry, opened; create it with `open_store`."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Use an engine whose database is at the newest version."""
+        self._engine = engine
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a session for reading; an error of the database becomes a StoreError."""
+        with _explained(self._engine), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        with self.session() as session, session.begin():
+            yield session
+
+    def begin(self, plan: RunPlan) -> int:
+        """Insert a run that has no answers yet, and return its id."""
+        identity = plan.identity
+        with self._transaction() as session:
+            run = RunRow(
+                benchmark_id=_benchmark_id(session, plan.benchmark),
+                model_id=_model_id(session, identity.model),
+                variant=plan.variant,
+                scope=plan.scope,
+                scope_reason=plan.scope_reason,
+                benchmark_version=plan.benchmark.version,
+                plugin=plan.plugin,
+                plugin_version=plan.plugin_version,
+                podium_version=plan.podium_version,
+                dataset=plan.dataset,
+                dataset_revision=plan.dataset_revision,
+                items_hash=plan.items_hash,
+                n_samples=plan.n_samples,
+                excluded=dict(plan.excluded),
+                model_spec=plan.model_spec,
+                model_revision=identity.revision,
+                engine=identity.engine,
+                engine_version=identity.engine_version,
+                dtype=identity.dtype,
+                template_hash=identity.template_hash,
+                identity=dict(identity.settings),
+                options=dict(plan.options),
+            )
+            session.add(run)
+            session.flush()
+            return _key(run.id)
+
+    def append(self, predictions: Sequence[Prediction]) -> None:
+        """Store predictions in one transaction; a retried sample's answer replaces its failure."""
+        if not predictions:
+            return
+        rows = [_prediction_row(p) for p in predictions]
+        with self._transaction() as session:
+            for run_id in {p.run_id for p in predictions}:
+                session.execute(
+                    delete(PredictionRow).where(
+                        col(PredictionRow.run_id) == run_id,
+                        col(PredictionRow.outcome) == Outcome.FAILED,
+                        col(PredictionRow.sample_id).in_(
+                            [p.sample_id for p in predictions if p.run_id == run_id]
+                        ),
+                    )
+                )
+            session.execute(insert(PredictionRow), rows)
+
+    def answered(self, run_id: int) -> set[str]:
+        """Return the ids of the run's samples that have a response (a failure is none)."""
+        query = select(PredictionRow.sample_id).where(
+            PredictionRow.run_id == run_id, PredictionRow.outcome != Outcome.FAILED
+        )
+        with self.session() as session:
+            return set(session.exec(query))
+
+    def predictions(self, run_id: int) -> Iterator[Prediction]:
+        """Yield what came back for a run, by sample id."""
+        query = select(PredictionRow).where(PredictionRow.run_id == run_id)
+        with self.session() as session:
+            rows = session.exec(query.order_by(PredictionRow.sample_id))
+            for row in rows.yield_per(1000):
+                yield Prediction(**row.model_dump() | {"outcome": Outcome(row.outcome)})
+
+    def finish(
+        self,
+        run_id: int,
+        sample_scores: Iterable[SampleScore],
+        measured: Sequence[Measured],
+        *,
+        failures_accepted: bool = False,
+    ) -> None:
+        """Write a run's scores and mark it finished, in one transaction; earlier scores go."""
+        with self._transaction() as session:
+            run = session.get_one(RunRow, run_id)
+            for table in (SampleScoreRow, ScoreRow):
+                session.execute(delete(table).where(col(table.run_id) == run_id))
+            details = [_sample_score_row(run_id, score) for score in sample_scores]
+            if details:
+                session.execute(insert(SampleScoreRow), details)
+            session.execute(insert(ScoreRow), [_score_row(run, each) for each in measured])
+            run.finished_at = now()
+            run.failures_accepted = failures_accepted
+
+    def run(self, run_id: int) -> RunView:
+        """Return one run. Raises UnknownName where there is none of that id."""
+        found = self.runs(run_id=run_id)
+        if not found:
+            with self.session() as session:
+                known = [str(key) for key in session.exec(select(RunRow.id))]
+            raise UnknownName("run", str(run_id), known, "podium runs")
+        return found[0]
+
+    def runs(self, *, run_id: int | None = None, benchmark: str = "") -> list[RunView]:
+        """Return runs, newest first."""
+        query = (
+            select(RunRow, BenchmarkRow.name, ModelRow.name)
+            .join(BenchmarkRow, col(RunRow.benchmark_id) == col(BenchmarkRow.id))
+            .join(ModelRow, col(RunRow.model_id) == col(ModelRow.id))
+            .order_by(col(RunRow.id).desc())
+        )
+        if run_id is not None:
+            query = query.where(RunRow.id == run_id)
+        if benchmark:
+            query = query.where(BenchmarkRow.name == benchmark)
+        with self.session() as session:
+            rows = list(session.exec(query))
+            outcomes = _outcomes(session, [_key(run.id) for run, _, _ in rows])
+            session.expunge_all()
+        return [
+            RunView(run, bench, model, outcomes.get(_key(run.id), {})) for run, bench, model in rows
+        ]
+
+    def scores(self, run_id: int) -> list[ScoreRow]:
+        """Return a finished run's scores in the order they were written, the headline first."""
+        query = select(ScoreRow).where(ScoreRow.run_id == run_id).order_by(col(ScoreRow.id))
+        with self.session() as session:
+            rows = list(session.exec(query))
+            session.expunge_all()
+        return rows
+
+    def usage(self, run_id: int) -> "Usage":
+        """Return what a run's predictions cost, summed in the database."""
+        row = PredictionRow
+        totals = select(
+            func.count(),
+            func.coalesce(func.sum(row.prompt_tokens), 0),
+            func.coalesce(func.sum(row.cached_tokens), 0),
+            func.coalesce(func.sum(row.output_tokens), 0),
+        ).where(row.run_id == run_id)
+        spans = (
+            select(func.min(row.started), func.max(row.started + row.seconds))
+            .where(row.run_id == run_id, row.started > 0)
+            .group_by(row.replica)
+        )
+        with self.session() as session:
+            requests, prompt, cached, output = session.exec(totals).one()
+            seconds = sum(last - first for first, last in session.exec(spans))
+        return Usage(requests, prompt, cached, output, round(seconds, 3))
+
+    def models(self) -> list[ModelRow]:
+        """Return all models by name."""
+        with self.session() as session:
+            rows = list(session.exec(select(ModelRow).order_by(ModelRow.name)))
+            session.expunge_all()
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Requests, tokens, and the seconds between first request and last answer, over replicas."""
+
+    requests: int
+    prompt_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    engine_seconds: float
+
+
+def _key(value: int | None) -> int:
+    """Return the key of a row that is in the database."""
+    if value is None:
+        raise ValueError("the row has not been stored")
+    return value
+
+
+def _benchmark_id(session: Session, benchmark: Benchmark) -> int:
+    row = session.exec(select(BenchmarkRow).where(BenchmarkRow.name == benchmark.name)).first()
+    row = row or BenchmarkRow(name=benchmark.name)
+    row.title, row.summary, row.version = benchmark.title, benchmark.summary, benchmark.version
+    session.add(row)
+    session.flush()
+    return _key(row.id)
+
+
+def _model_id(session: Session, name: str) -> int:
+    row = session.exec(select(ModelRow).where(ModelRow.name == name)).first() or ModelRow(name=name)
+    session.add(row)
+    session.flush()
+    return _key(row.id)
+
+
+def _prediction_row(prediction: Prediction) -> dict[str, Any]:
+    row = {name: getattr(prediction, name) for name in prediction.__slots__}
+    return row | {"outcome": prediction.outcome.value, "logprobs": dict(prediction.logprobs)}
+
+
+def _sample_score_row(run_id: int, score: SampleScore) -> dict[str, Any]:
+    row = {name: getattr(score, name) for name in score.__slots__ if name != "groups"}
+    return row | {"run_id": run_id, "outcome": score.outcome.value}
+
+
+def _score_row(run: RunRow, measured: Measured) -> dict[str, Any]:
+    score = measured.score
+    return {name: getattr(score, name) for name in score.__slots__} | {
+        "benchmark_id": run.benchmark_id,
+        "model_id": run.model_id,
+        "run_id": run.id,
+        "variant": run.variant,
+        "baseline": measured.baseline,
+        "headline": measured.headline,
+        "higher_is_better": measured.metric.higher_is_better,
+    }
+
+
+def _outcomes(session: Session, run_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    query = (
+        select(PredictionRow.run_id, PredictionRow.outcome, func.count())
+        .where(col(PredictionRow.run_id).in_(run_ids))
+        .group_by(col(PredictionRow.run_id), col(PredictionRow.outcome))
+    )
+    counts: dict[int, dict[str, int]] = {}
+    for run_id, outcome, n in session.exec(query):
+        counts.setdefault(run_id, {})[outcome] = n
+    return counts
+
+
+def open_store(url: str = "") -> Store:
+    """Open the registry at the URL, made or brought to the newest version where needed.
+
+    Raises StoreError where it is no registry, of a newer version, or cannot be reached.
+    """
+    url = url or default_url()
+    if "://" not in url:
+        url = f"sqlite:///{url}"
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(
+            f"'{url}' is no database URL. Set PODIUM_REGISTRY to a file or to postgresql+psycopg://…"
+        ) from error
+    if address.get_backend_name() == "sqlite" and address.database:
+        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(address)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_settings)
+    with _explained(engine):
+        _bring_forward(engine)
+    return Store(engine)
+
+
+def _sqlite_settings(connection: Any, _record: Any) -> None:
+    """Let readers go on while one writes, and wait for another writer instead of failing."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 30000")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _bring_forward(engine: Engine) -> None:
+    version = _version(engine)
+    if version == HEAD:
+        return
+    if version and version > HEAD:
+        raise StoreError(
+            f"the registry {_where(engine)} is of version {version}, newer than this Podium knows "
+            f"({HEAD}). Upgrade with: pip install --upgrade podium"
+        )
+    if version:
+        _back_up(engine, version)
+    migrate(engine)
+
+
+def _version(engine: Engine) -> str:
+    """Return the database's version, "" where it is empty; refuse one that is no registry."""
+    names = inspect(engine).get_table_names()
+    if "alembic_version" not in names:
+        if names:
+            raise StoreError(
+                f"{_where(engine)} is a database, but no Podium registry (its tables: "
+                f"{', '.join(sorted(names)[:5])}). Name another with: --registry FILE"
+            )
+        return ""
+    with engine.connect() as connection:
+        return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
+
+
+def _back_up(engine: Engine, version: str) -> None:
+    """Copy a registry file before a migration touches it; a server has its own backups."""
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return
+    target = f"{engine.url.database}.{version}.bak"
+    with engine.connect() as connection:
+        connection.execute(text("VACUUM INTO :target"), {"target": target})
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database to the newest version."""
+    # Inside: Alembic takes longer to import than a query takes to answer.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _where(engine: Engine) -> str:
+    return (
+        engine.url.database or "in memory" if engine.dialect.name == "sqlite" else str(engine.url)
+    )
+
+
+@contextmanager
+def _explained(engine: Engine) -> Iterator[None]:
+    """Turn the database's own errors into one that says what to do."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreError(_explanation(_where(engine), str(error.orig))) from error
+
+
+def _explanation(where: str, problem: str) -> str:
+    lowered = problem.lower()
+    if "not a database" in lowered:
+        return f"{where} is not a database. Name another registry with: --registry FILE"
+    if "locked" in lowered:
+        return (
+            f"the registry {where} is locked by another process. Try again, or see: podium doctor"
+        )
+    if "readonly" in lowered or "unable to open" in lowered:
+        return f"the registry {where} cannot be written: {problem}. Check it with: ls -l {where}"
+    if "full" in lowered:
+        return f"no space is left for the registry {where}. Free some, then: podium resume"
+    return f"the registry {where} failed: {problem}. Check it with: podium doctor"

@@ -1,0 +1,174 @@
+"""The rows of the registry. Not called models: here a model is something that answers questions.
+
+`table=True` classes do not validate their input; values are checked before they become rows.
+"""
+
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+
+def now() -> datetime:
+    """Return the present second in UTC."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+class Scope(StrEnum):
+    """How much of a benchmark a run asked; each kind has boards of its own."""
+
+    FULL = "full"
+    PARTIAL = "partial"
+    SAMPLE = "sample"
+
+
+class BenchmarkRow(SQLModel, table=True):
+    """A benchmark that was run or reported, as its plugin described it then."""
+
+    __tablename__ = "benchmark"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    title: str = ""
+    summary: str = ""
+    version: str = ""
+
+
+class ModelRow(SQLModel, table=True):
+    """A model under the name it is ranked by; what is unknown is NULL, neither true nor false."""
+
+    __tablename__ = "model"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    title: str = ""
+    organization: str = ""
+    parameters_b: float | None = None
+    active_parameters_b: float | None = None
+    context_tokens: int | None = None
+    license: str = ""
+    open_weights: bool | None = None
+    modalities: str = ""
+    release_date: date | None = None
+    price_input: float | None = None
+    price_output: float | None = None
+
+
+class SourceRow(SQLModel, table=True):
+    """Where a reported score was published."""
+
+    __tablename__ = "source"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    title: str = ""
+    url: str = ""
+    publisher: str = ""
+    note: str = ""
+
+
+class RunRow(SQLModel, table=True):
+    """One model on one variant of one benchmark, with everything needed to repeat it.
+
+    `finished_at` is set in the transaction that writes the scores; until then the run never ranks.
+    `items_hash` digests what was asked; `identity` holds the settings of engine and sampling.
+    """
+
+    __tablename__ = "run"
+
+    id: int | None = Field(default=None, primary_key=True)
+    benchmark_id: int | None = Field(
+        default=None, foreign_key="benchmark.id", nullable=False, index=True
+    )
+    model_id: int | None = Field(default=None, foreign_key="model.id", nullable=False, index=True)
+    variant: str
+    scope: str = Scope.FULL
+    scope_reason: str = ""
+    benchmark_version: str = ""
+    plugin: str = ""
+    plugin_version: str = ""
+    podium_version: str = ""
+    dataset: str = ""
+    dataset_revision: str = ""
+    items_hash: str = ""
+    n_samples: int = 0
+    excluded: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    model_spec: str = ""
+    model_revision: str = ""
+    engine: str = ""
+    engine_version: str = ""
+    dtype: str = ""
+    template_hash: str = ""
+    identity: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    options: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    started_at: datetime = Field(default_factory=now)
+    finished_at: datetime | None = None
+    failures_accepted: bool = False
+
+
+class PredictionRow(SQLModel, table=True):
+    """What came back for one sample of a run; stored before it is scored, never rewritten."""
+
+    __tablename__ = "prediction"
+
+    run_id: int = Field(foreign_key="run.id", primary_key=True)
+    sample_id: str = Field(primary_key=True)
+    outcome: str
+    text: str = ""
+    logprobs: dict[str, float] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    reason: str = ""
+    finish_reason: str = ""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+    started: float = 0.0
+    replica: str = ""
+    prompt_hash: str = ""
+    shots: int = 0
+
+
+class SampleScoreRow(SQLModel, table=True):
+    """One metric on one sample of a run."""
+
+    __tablename__ = "sample_score"
+
+    run_id: int = Field(foreign_key="run.id", primary_key=True)
+    metric: str = Field(primary_key=True)
+    sample_id: str = Field(primary_key=True)
+    value: float | None = None
+    answer: str = ""
+    target: str = ""
+    outcome: str = ""
+    probability: float | None = None
+    tied: bool = False
+    cluster: str = ""
+
+
+class ScoreRow(SQLModel, table=True):
+    """One number of a run (measured) or a source (reported), of a model or a trivial baseline."""
+
+    __tablename__ = "score"
+    __table_args__ = (
+        UniqueConstraint("run_id", "metric", "part", "baseline"),
+        Index("score_board", "benchmark_id", "metric", "part", "baseline"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    benchmark_id: int | None = Field(default=None, foreign_key="benchmark.id", nullable=False)
+    model_id: int | None = Field(default=None, foreign_key="model.id", nullable=False, index=True)
+    run_id: int | None = Field(default=None, foreign_key="run.id", index=True)
+    source_id: int | None = Field(default=None, foreign_key="source.id", index=True)
+    variant: str
+    metric: str
+    part: str = ""
+    baseline: str = ""
+    headline: bool = False
+    higher_is_better: bool = True
+    value: float
+    n: int | None = None
+    stderr: float | None = None
+    low: float | None = None
+    high: float | None = None
