@@ -532,9 +532,11 @@ def spearman(x: ArrayLike, y: ArrayLike, *, level: float = 0.95) -> Correlation 
     first, second = _pair(x, y)
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
-    r = min(1.0, max(-1.0, float(scipy.stats.spearmanr(first, second).statistic)))
+    r = float(scipy.stats.spearmanr(first, second).statistic)
+    if abs(r) > 1 - 1e-12:
+        return Correlation(math.copysign(1.0, r), None, first.size)  # a perfect order, but rounded
     interval = None
-    if first.size >= 4 and abs(r) < 1 - 1e-12:
+    if first.size >= 4:
         half = _normal_quantile(level) * math.sqrt((1 + r**2 / 2) / (first.size - 3))
         low, high = math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
         interval = Interval(low, high, level, "Fisher z")
