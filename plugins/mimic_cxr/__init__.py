@@ -1,0 +1,103 @@
+"""MIMIC-CXR: which findings does a chest radiograph show?
+
+The official test split of MIMIC-CXR-JPG 2.1.0 (3,269 studies of 293 patients of one hospital in
+Boston), one frontal picture a study. For each of five conditions (atelectasis, cardiomegaly,
+consolidation, edema, pleural effusion) or of all 14 labels the model is asked a yes/no question;
+the score is macro F1, the plain mean of the conditions' F1. A record, made up as in the sample:
+
+    [frontal chest radiograph]
+    Is there pleural effusion in this image? Answer with one word, yes or no.
+    -> yes
+
+**What is odd about it.** The labels are no labels of the picture: a program (`chexpert`, `negbio`)
+or, for 687 of the studies, a radiologist (`radiologist`) read the *report*. A finding is present,
+absent, uncertain or not mentioned at all, and what the last two count as (the policy) moves the
+score more than the model does: MedGemma 4B is reported with 0.889 where they are left out
+(`exclude`) and 0.405 where they are negatives (`u_zero`); always saying yes gets 0.80 and 0.26 on
+training counts. So the policy is part of the score's name, and trivial baselines, balanced
+accuracy, MCC and AUROC stand beside it. The 0.889 is on labels that were never published: nothing
+here reproduces it exactly; `radiologist,exclude` is its nearest public relative. Studies without a
+frontal image, without labels, or with every label masked are left out and counted.
+
+**Modes.** `binary-direct` reads the probabilities of yes and no in one step, which gives AUROC too.
+
+**Data.** Credentialed: https://physionet.org/content/mimic-cxr-jpg/2.1.0/ (PhysioNet Credentialed
+Health Data License 1.5.0, with a data use agreement and CITI training). It must not be shared with
+third parties, so endpoints outside this machine and its private network are refused. Paper: Johnson
+et al. 2019, "MIMIC-CXR, a de-identified publicly available database of chest radiographs with
+free-text reports", https://doi.org/10.1038/s41597-019-0322-0. The built-in sample is painted by a
+program and holds no patient data.
+"""
+
+from functools import partial
+from pathlib import Path
+
+from plugins.mimic_cxr import prompts, scoring
+from plugins.mimic_cxr.labels import CONDITIONS, POLICIES, SOURCES
+from plugins.mimic_cxr.layout import LAYOUT
+from plugins.mimic_cxr.samples import read
+from registry import Benchmark, Dataset, Setting, Task, Terms, Variant, hookimpl
+
+SAMPLE = Path(__file__).parent / "sample"
+
+SETTINGS = (
+    Setting("mode", ("binary-direct",), "how the model is asked, and its answer read"),
+    Setting("labels", tuple(SOURCES), "who read the reports"),
+    Setting("policy", tuple(POLICIES), "what uncertain and unmentioned count as"),
+    Setting("conditions", tuple(CONDITIONS), "CheXpert's five, or all labels"),
+    Setting(
+        "unparseable",
+        (scoring.WRONG, scoring.NEGATIVE, scoring.DROP),
+        "what a reply without an answer counts as",
+    ),
+)
+
+TERMS = (
+    "PhysioNet Credentialed Health Data License 1.5.0 and its data use agreement: no attempt to "
+    "identify patients, no sharing of data or access, research only. PhysioNet strongly recommends "
+    "models that run locally (https://physionet.org/news/post/llm-responsible-use)."
+)
+
+
+def task(variant: Variant) -> Task:
+    """Return what a variant asks and how it is judged."""
+    dataset = Dataset(
+        "mimic-cxr",
+        partial(
+            read,
+            source=SOURCES[variant["labels"]],
+            policy=POLICIES[variant["policy"]],
+            conditions=CONDITIONS[variant["conditions"]],
+        ),
+        sample=SAMPLE,
+        layout=LAYOUT,
+    )
+    return Task(
+        dataset=dataset,
+        metrics=(scoring.macro_f1(scoring.judge_direct(variant["unparseable"])),),
+        prompt=prompts.binary_direct,
+        baselines=scoring.BASELINES,
+    )
+
+
+@hookimpl
+def register_benchmarks() -> list[Benchmark]:
+    return [
+        Benchmark(
+            name="mimic-cxr",
+            title="MIMIC-CXR",
+            summary="Findings on chest radiographs, as yes/no questions; macro F1 over conditions.",
+            settings=SETTINGS,
+            task=task,
+            terms=Terms.CREDENTIALED,
+            terms_text=TERMS,
+            license="PhysioNet Credentialed Health Data License 1.5.0",
+            paper="https://doi.org/10.1038/s41597-019-0322-0",
+            homepage="https://physionet.org/content/mimic-cxr-jpg/2.1.0/",
+            size="3,269 test studies of 293 patients, times 5 or 14 conditions",
+            modalities=("image", "text"),
+            categories=("healthcare", "vision", "multimodal"),
+            related=("chexpert", "vqa-rad", "slake"),
+            tags=frozenset({"radiology", "classification", "multi-label"}),
+        )
+    ]

@@ -1,0 +1,106 @@
+"""The questions of the test split, one a study and condition; and what gives none, with reasons."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from plugins.mimic_cxr.labels import MASKED, YES, Label, Policy, Row, Source, study_labels
+from plugins.mimic_cxr.layout import Study, View, find_tree, test_studies
+from plugins.mimic_cxr.prompts import question
+from registry import Excluded, Image, Sample
+
+# Few and fixed, so that a run can count them.
+STRAY = "labelled by radiologists, but in no test split of this copy"
+UNDESCRIBED = "none of its images is in the metadata table"
+NO_FRONTAL = "no frontal image"
+NO_LABELS = "no row in the label table"
+ALL_MASKED = "every condition is masked"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A study that is asked about: the view that stands for it, its labels, and the right answers.
+
+    The target of a condition is "" where the policy masks it.
+    """
+
+    study: Study
+    view: View
+    row: Row
+    targets: Mapping[str, str]
+
+    @property
+    def picture(self) -> Image:
+        """The picture that is sent; it may be missing on disk, which the engine finds out."""
+        return Image(str(self.study.folder / f"{self.view.dicom_id}.jpg"))
+
+
+def read(
+    root: Path, *, source: Source, policy: Policy, conditions: Sequence[str]
+) -> Iterator[Sample | Excluded]:
+    """Yield a sample for each test study and condition, with the study's patient as its cluster.
+
+    What views, labels and the policy leave out is yielded as excluded: whole studies ("s50000001")
+    and single conditions ("s50000001/Edema").
+    """
+    tree = find_tree(root)
+    studies = test_studies(tree)
+    rows: dict[str, Row] = {}
+    for study_id, row in study_labels(tree, source):
+        if study_id in studies:
+            rows[study_id] = row
+        elif source.test_only:
+            yield Excluded(f"s{study_id}", STRAY)
+    results = [_examine(s, rows.get(s.id), policy, conditions) for s in studies.values()]
+    examined = [each for each in results if isinstance(each, Examined)]
+    shares = {condition: _prevalence(condition, examined) for condition in conditions}
+    for each in results:
+        if isinstance(each, Excluded):
+            yield each
+        else:
+            yield from _questions(each, shares)
+
+
+def _examine(
+    study: Study, row: Row | None, policy: Policy, conditions: Sequence[str]
+) -> Examined | Excluded:
+    """Return what is asked about a study, or why nothing is."""
+    name, view = f"s{study.id}", study.frontal
+    if not study.views:
+        return Excluded(name, UNDESCRIBED, incomplete=True)
+    if view is None:
+        return Excluded(name, NO_FRONTAL)
+    if row is None:
+        return Excluded(name, NO_LABELS)
+    targets = {condition: policy.target(condition, row[condition]) for condition in conditions}
+    if not any(targets.values()):
+        return Excluded(name, ALL_MASKED)
+    return Examined(study, view, row, targets)
+
+
+def _prevalence(condition: str, examined: Sequence[Examined]) -> float:
+    """Return the share of yes among the questions asked for a condition."""
+    asked = [each.targets[condition] for each in examined if each.targets[condition] != MASKED]
+    return asked.count(YES) / max(len(asked), 1)
+
+
+def _questions(each: Examined, shares: Mapping[str, float]) -> Iterator[Sample | Excluded]:
+    """Yield the questions about one study, one after the other: they share the picture."""
+    for condition, target in each.targets.items():
+        name = f"s{each.study.id}/{condition}"
+        if target == MASKED:
+            yield Excluded(name, masked(each.row[condition]))
+        else:
+            yield Sample(
+                id=name,
+                input=(each.picture, question(condition)),
+                target=target,
+                groups={"condition": condition},
+                cluster=f"p{each.study.subject}",
+                metadata={"view": each.view.position, "prevalence": shares[condition]},
+            )
+
+
+def masked(label: Label) -> str:
+    """Return why a condition is not asked about."""
+    return f"masked: {label.value} in the report"
