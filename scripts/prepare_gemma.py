@@ -2,7 +2,6 @@
 
 The weights travel as Python packages (requirements/demo.txt), so that the demo and the tests run a
 real model with no model hub and no licence prompt.  Gemma's terms of use apply to them.
-The tokenizer made this way knows <bos> but does not add it: whoever prompts the model does.
 """
 
 import argparse
@@ -14,7 +13,7 @@ from pathlib import Path
 from platformdirs import user_data_dir
 
 NAME = "gemma-3-270m"
-PARTS = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json")
+PARTS = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 
 
 def default_folder() -> Path:
@@ -30,11 +29,12 @@ def is_complete(folder: Path) -> bool:
 
 def convert(gguf_folder: Path, gguf_name: str, out: Path) -> None:
     """Write the quantised file out as bf16 weights and a tokenizer, which is what vLLM loads."""
-    os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is imported; nothing here needs it
+    os.environ["HF_HUB_OFFLINE"] = "1"  # read as transformers is imported: look in the folder only
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     tokenizer = AutoTokenizer.from_pretrained(gguf_folder, gguf_file=gguf_name)
+    # Without its start token Gemma babbles ("France of France of France").
     if tokenizer.bos_token != "<bos>":
         sys.exit(f"Error: {gguf_name} has the start token {tokenizer.bos_token!r}, not '<bos>'.")
     model = AutoModelForCausalLM.from_pretrained(
