@@ -240,7 +240,7 @@ def summarise(
     units, error, clustered = _spread(array, clusters)
     mean = float(array.mean())
     interval = _t_interval(mean, error, units - 1, limits, level)
-    if _is_binary(array, limits) and _speaks_by_counts(units, error, clustered):
+    if _is_binary(array, limits) and _speaks_by_counts(error, clustered):
         interval = wilson_interval(mean, units, level=level)
     return Estimate(mean, error, interval, array.size, units if clustered else None)
 
@@ -411,7 +411,7 @@ def paired_difference(
         counts = mcnemar(int((changes > 0).sum()), int((changes < 0).sum()))
         if not clustered:
             p_value, test = counts.p_value, "exact McNemar"
-        if _speaks_by_counts(units, error, clustered):
+        if _speaks_by_counts(error, clustered):
             interval = _discordant_interval(counts, changes.size, units, level)
     return Paired(
         difference=difference,
@@ -608,13 +608,13 @@ def _spread(values: Floats, clusters: Labels | None) -> tuple[int, float | None,
     return values.size, standard_error(values), False
 
 
-def _speaks_by_counts(units: int, error: float | None, clustered: bool) -> bool:
+def _speaks_by_counts(error: float | None, clustered: bool) -> bool:
     """Tell whether the interval of zeros and ones comes from counting units.
 
     It does for independent items, and for clusters that do not differ at all: these would get an
     interval without width, and the careful reading is that each is one observation.
     """
-    return not clustered or (units > 1 and error == 0)
+    return not clustered or error == 0
 
 
 def _discordant_interval(counts: McNemar, n: int, units: int, level: float) -> Interval:

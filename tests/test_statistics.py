@@ -279,7 +279,7 @@ def test_an_interval_of_an_accuracy_holds_it_and_stays_within_0_and_1(
         ([1, 0, 1, 0], "aabb", (0.5, 0.0, "Wilson")),
         ([1, 1, 0, 0], "aabb", (0.5, math.sqrt(1 / 8), "t")),
         ([1, 1, 0], ["", "", ""], (2 / 3, 1 / 3, "Wilson")),
-        ([1, 1, 0], ["", None, math.nan], (2 / 3, 1 / 3, "Wilson")),
+        ([1, 1, 0], [None, math.nan, math.nan], (2 / 3, 1 / 3, "Wilson")),
         ([0.2, 0.4], None, (0.3, 0.1, "t")),
     ],
 )
