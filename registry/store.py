@@ -7,10 +7,12 @@ are scored; a run is finished in one. A run that is not finished never ranks.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, func, inspect, make_url, text
+from sqlalchemy import URL, Engine, Select, create_engine, event, func, inspect, make_url, text
+from sqlalchemy import select as select_columns
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session, col, delete, insert, select
 
@@ -71,17 +73,58 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run with the names of its benchmark and model, and how far it is."""
+    """A run with the names of its benchmark and model, how far it is, and its headline score."""
 
     run: RunRow
     benchmark: str
     model: str
     outcomes: dict[str, int]
+    metric: str = ""
+    score: float | None = None
 
     @property
     def status(self) -> str:
         """`finished`, or `unfinished` while anything is missing or failed."""
         return "finished" if self.run.finished_at else "unfinished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardRow:
+    """One number of a finished run, with what decides on which leaderboard it stands."""
+
+    run_id: int
+    benchmark: str
+    benchmark_version: str
+    variant: str
+    scope: str
+    items_hash: str
+    finished_at: datetime
+    model: str
+    title: str
+    metric: str
+    baseline: str
+    headline: bool
+    higher_is_better: bool
+    value: float
+    n: int | None
+    stderr: float | None
+    low: float | None
+    high: float | None
+
+
+_OF_RUN = ("benchmark_version", "variant", "scope", "items_hash", "finished_at")
+_OF_SCORE = (
+    "run_id",
+    "metric",
+    "baseline",
+    "headline",
+    "higher_is_better",
+    "value",
+    "n",
+    "stderr",
+    "low",
+    "high",
+)
 
 
 class Store:
@@ -211,10 +254,13 @@ class Store:
             query = query.where(BenchmarkRow.name == benchmark)
         with self.session() as session:
             rows = list(session.exec(query))
-            outcomes = _outcomes(session, [_key(run.id) for run, _, _ in rows])
+            keys = [_key(run.id) for run, _, _ in rows]
+            outcomes = _outcomes(session, keys)
+            headlines = _headlines(session, keys)
             session.expunge_all()
         return [
-            RunView(run, bench, model, outcomes.get(_key(run.id), {})) for run, bench, model in rows
+            RunView(run, benchmark, model, outcomes.get(key, {}), *headlines.get(key, ()))
+            for key, (run, benchmark, model) in zip(keys, rows, strict=True)
         ]
 
     def scores(self, run_id: int) -> list[ScoreRow]:
@@ -224,6 +270,44 @@ class Store:
             rows = list(session.exec(query))
             session.expunge_all()
         return rows
+
+    def judged(self, run_id: int) -> dict[str, dict[str, int]]:
+        """Return how many samples of a finished run each metric took for answered, truncated …."""
+        row = SampleScoreRow
+        query = (
+            select(row.metric, row.outcome, func.count())
+            .where(row.run_id == run_id)
+            .group_by(row.metric, row.outcome)
+        )
+        counts: dict[str, dict[str, int]] = {}
+        with self.session() as session:
+            for metric, outcome, n in session.exec(query):
+                counts.setdefault(metric, {})[outcome] = n
+        return counts
+
+    def board(self, benchmark: str) -> list[BoardRow]:
+        """Return the whole-run numbers of a benchmark's finished runs, those of baselines too."""
+        columns: dict[str, Any] = {
+            **{"benchmark": BenchmarkRow.name, "model": ModelRow.name, "title": ModelRow.title},
+            **{name: getattr(RunRow, name) for name in _OF_RUN},
+            **{name: getattr(ScoreRow, name) for name in _OF_SCORE},
+        }
+        query: Select[Any] = (
+            select_columns(*(column.label(name) for name, column in columns.items()))
+            .join_from(ScoreRow, RunRow, col(ScoreRow.run_id) == col(RunRow.id))
+            .join(BenchmarkRow, col(RunRow.benchmark_id) == col(BenchmarkRow.id))
+            .join(ModelRow, col(RunRow.model_id) == col(ModelRow.id))
+            .where(col(BenchmarkRow.name) == benchmark, col(ScoreRow.part) == "")
+            .where(col(RunRow.finished_at).is_not(None))
+            .order_by(col(ScoreRow.id))
+        )
+        with self.session() as session:
+            return [BoardRow(**row) for row in session.execute(query).mappings()]
+
+    def benchmark_names(self) -> list[str]:
+        """Return the names of all benchmarks that were run or reported."""
+        with self.session() as session:
+            return list(session.exec(select(BenchmarkRow.name).order_by(BenchmarkRow.name)))
 
     def usage(self, run_id: int) -> "Usage":
         """Return what a run's predictions cost, summed in the database."""
@@ -321,28 +405,61 @@ def _outcomes(session: Session, run_ids: Sequence[int]) -> dict[int, dict[str, i
     return counts
 
 
+def _headlines(session: Session, run_ids: Sequence[int]) -> dict[int, tuple[str, float]]:
+    query = select(ScoreRow.run_id, ScoreRow.metric, ScoreRow.value).where(
+        col(ScoreRow.run_id).in_(run_ids),
+        ScoreRow.headline,
+        ScoreRow.part == "",
+        ScoreRow.baseline == "",
+    )
+    return {_key(run_id): (metric, value) for run_id, metric, value in session.exec(query)}
+
+
+def registry_exists(url: str = "") -> bool:
+    """Whether there is a registry to open without making one; of a server, that it is named."""
+    address = _address(url)
+    if address.get_backend_name() != "sqlite" or not address.database:
+        return True
+    return Path(address.database).exists()
+
+
+def _address(url: str) -> URL:
+    """Return where the registry is; a bare path means SQLite."""
+    url = url or default_url()
+    if "://" not in url:
+        url = f"sqlite:///{url}"
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        raise StoreError(
+            f"'{url}' is no database URL. Set PODIUM_REGISTRY to a file or to postgresql+psycopg://…"
+        ) from error
+
+
 def open_store(url: str = "") -> Store:
     """Open the registry at the URL, made or brought to the newest version where needed.
 
     Raises StoreError where it is no registry, of a newer version, or cannot be reached.
     """
-    url = url or default_url()
-    if "://" not in url:
-        url = f"sqlite:///{url}"
-    try:
-        address = make_url(url)
-    except ArgumentError as error:
-        raise StoreError(
-            f"'{url}' is no database URL. Set PODIUM_REGISTRY to a file or to postgresql+psycopg://…"
-        ) from error
+    address = _address(url)
     if address.get_backend_name() == "sqlite" and address.database:
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(address.database).parent)
     engine = create_engine(address)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_settings)
     with _explained(engine):
         _bring_forward(engine)
     return Store(engine)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the folder {folder} cannot be made: {error.strerror}. "
+            f"Name another registry with: --registry FILE"
+        ) from error
 
 
 def _sqlite_settings(connection: Any, _record: Any) -> None:

@@ -1,0 +1,105 @@
+"""What every command shares: the plugins and the store, opened when first needed, and examples."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from registry.discovery import Plugin, Plugins, discover
+from registry.errors import PluginError
+
+if TYPE_CHECKING:
+    from registry.store import Store
+
+
+@dataclass
+class Podium:
+    """The command line's options, and what they open; commands get it with `@pass_podium`."""
+
+    registry: str = ""
+    files: Iterable[Path] = ()
+    without: Iterable[str] = ()
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """The plugins, imported now. Raises PluginError where one cannot be."""
+        return discover(self.files, self.without)
+
+    @cached_property
+    def store(self) -> "Store":
+        """The registry's database, opened now. Raises StoreError where it cannot be."""
+        # Inside: SQLModel takes longer to import than `podium --help` may take.
+        from registry.store import open_store
+
+        return open_store(self.registry)
+
+    @property
+    def has_store(self) -> bool:
+        """Whether there is a registry to read, without making one."""
+        # Inside: see `store`.
+        from registry.store import registry_exists
+
+        return registry_exists(self.registry)
+
+    @cached_property
+    def commands(self) -> dict[str, click.Command]:
+        """The commands that plugins add. Raises PluginError where two share a name."""
+        owners: dict[str, str] = {}
+        known: dict[str, click.Command] = {}
+        for plugin in self.plugins.found.values():
+            for name, command in self.commands_of(plugin).items():
+                if name in owners:
+                    raise PluginError(
+                        f"plugins '{owners[name]}' and '{plugin.name}' both add the command "
+                        f"'{name}'. Leave one out with: --without {plugin.name}"
+                    )
+                owners[name], known[name] = plugin.name, command
+        return known
+
+    def commands_of(self, plugin: Plugin) -> Mapping[str, click.Command]:
+        """Return the commands that one plugin adds, by name."""
+        cli = click.Group()
+        self._call("register_commands", plugin, cli=cli)
+        return cli.commands
+
+    def engines_of(self, plugin: Plugin) -> list[str]:
+        """Return the prefixes of model specs that one plugin answers."""
+        return [prefix for made in self._call("register_engines", plugin) for prefix in made]
+
+    def _call(self, hook: str, plugin: Plugin, **arguments: Any) -> list[Any]:
+        """Call one plugin's hook by itself, so that the results and the blame are its own."""
+        others = [p.module for p in self.plugins.found.values() if p is not plugin]
+        try:
+            results: list[Any] = self.plugins.manager.subset_hook_caller(hook, others)(**arguments)
+        except Exception as error:
+            raise PluginError(
+                f"plugin '{plugin.name}' ({plugin.origin}) failed in {hook}: {error!r}. "
+                f"Leave it out with: --without {plugin.name}"
+            ) from error
+        return results
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: what to type, on lines that click leaves as they are."""
+    return "\n  ".join(["\b\nExamples:", *lines])
+
+
+pass_podium = click.make_pass_decorator(Podium)
+
+
+def podium_of(context: click.Context) -> Podium:
+    """Return the Podium of this call, made of the options read so far.
+
+    Help and shell completion need it before the group's options are complete.
+    """
+    root = context.find_root()
+    if not isinstance(root.obj, Podium):
+        root.obj = Podium(
+            registry=root.params.get("registry") or "",
+            files=root.params.get("plugin") or (),
+            without=root.params.get("without") or (),
+        )
+    return root.obj

@@ -1,0 +1,189 @@
+"""`podium runs`: what was run and how far it is; of one run, everything that identifies it."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from registry.cli.completion import complete_benchmark, complete_model, complete_run
+from registry.cli.context import Podium, examples, pass_podium
+from registry.cli.output import Column, Page, Record, Table, format_option, show, show_page
+
+if TYPE_CHECKING:
+    from registry.store import RunView
+    from registry.tables import ScoreRow
+
+COLUMNS = (
+    Column("run", "id"),
+    Column("benchmark", "benchmark"),
+    Column("variant", "variant"),
+    Column("scope", "scope"),
+    Column("model", "model"),
+    Column("status", "status"),
+    Column("samples", "n_samples"),
+    Column("answered", "answered"),
+    Column("failed", "failed"),
+    Column("score", "score"),
+    Column("started", "started_at"),
+)
+SCORES = (
+    Column("metric", "metric"),
+    Column("part", "part"),
+    Column("baseline", "baseline"),
+    Column("score", "value"),
+    Column("low", "low"),
+    Column("high", "high"),
+    Column("std. error", "stderr"),
+    Column("n", "n"),
+)
+COUNTS = (Column("", "name"), Column("n", "n"))
+IDENTITY = (
+    "benchmark_version",
+    "plugin",
+    "plugin_version",
+    "podium_version",
+    "dataset",
+    "dataset_revision",
+    "items_hash",
+    "scope_reason",
+    "model_spec",
+    "model_revision",
+    "engine",
+    "engine_version",
+    "dtype",
+    "template_hash",
+    "identity",
+    "options",
+    "failures_accepted",
+)
+
+
+@click.command(
+    epilog=examples(
+        "podium runs",
+        "podium runs --benchmark mmlu --unfinished",
+        "podium runs 41",
+        "podium runs 41 --format json",
+    )
+)
+@click.argument("run_id", metavar="[ID]", type=int, required=False, shell_complete=complete_run)
+@click.option(
+    "--benchmark", default="", shell_complete=complete_benchmark, help="Only of this one."
+)
+@click.option("--model", default="", shell_complete=complete_model, help="Only of this model.")
+@click.option("--unfinished", is_flag=True, help="Only those that can be resumed.")
+@format_option
+@pass_podium
+def runs(
+    podium: Podium, run_id: int | None, benchmark: str, model: str, unfinished: bool, style: str
+) -> None:
+    """List the runs, newest first, or show all that is known of the one with that ID."""
+    if run_id is not None:
+        _show_run(podium, run_id, style)
+        return
+    found = [
+        listed_run(view)
+        for view in podium.store.runs(benchmark=benchmark)
+        if model in ("", view.model) and not (unfinished and view.run.finished_at)
+    ]
+    if not found:
+        click.echo("No such run. Start one with: podium run BENCHMARK --model MODEL", err=True)
+    show(Table(found, COLUMNS), style)
+
+
+def listed_run(view: "RunView") -> dict[str, Any]:
+    """Return a run as lists have it."""
+    run, outcomes = view.run, view.outcomes
+    return {
+        "id": run.id,
+        "benchmark": view.benchmark,
+        "variant": run.variant,
+        "scope": run.scope,
+        "model": view.model,
+        "status": view.status,
+        "n_samples": run.n_samples,
+        "answered": sum(n for outcome, n in outcomes.items() if outcome != "failed"),
+        "failed": outcomes.get("failed", 0),
+        "metric": view.metric,
+        "score": view.score,
+        "started_at": _utc(run.started_at),
+        "finished_at": _utc(run.finished_at),
+    }
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """Return the moment with its zone, which SQLite does not keep."""
+    return moment and moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def _show_run(podium: Podium, run_id: int, style: str) -> None:
+    view = podium.store.run(run_id)
+    item = listed_run(view) | {
+        **{name: getattr(view.run, name) for name in IDENTITY},
+        "outcomes": view.outcomes,
+        "judged": podium.store.judged(run_id),
+        "excluded": view.run.excluded,
+        "usage": asdict(podium.store.usage(run_id)),
+        "scores": [_score(score) for score in podium.store.scores(run_id)],
+    }
+    show_page(_page(item), item, style)
+
+
+def _score(score: "ScoreRow") -> dict[str, Any]:
+    names = ("metric", "part", "baseline", "headline", "higher_is_better", "value")
+    return {name: getattr(score, name) for name in (*names, "stderr", "low", "high", "n")}
+
+
+def _page(item: Record) -> Page:
+    usage = item["usage"]
+    share = f" ({usage['cached_tokens']} cached)" if usage["cached_tokens"] else ""
+    whole = [s for s in item["scores"] if not s["part"] and not s["baseline"]]
+    parts = [s for s in item["scores"] if s["part"] and not s["baseline"]]
+    baselines = [s for s in item["scores"] if s["baseline"] and not s["part"]]
+    return Page(
+        heading=f"run {item['id']}: {item['model']} on {item['benchmark']} ({item['variant']})",
+        facts={
+            "status": item["status"],
+            "scope": ": ".join(filter(None, (item["scope"], item["scope_reason"]))),
+            "started": item["started_at"],
+            "finished": item["finished_at"],
+            "benchmark version": item["benchmark_version"],
+            "plugin": f"{item['plugin']} {item['plugin_version']}".strip(),
+            "podium": item["podium_version"],
+            "dataset": f"{item['dataset']} {item['dataset_revision']}".strip(),
+            "items": item["items_hash"],
+            "model": f"{item['model_spec']} {item['model_revision']}".strip(),
+            "engine": f"{item['engine']} {item['engine_version']} {item['dtype']}".strip(),
+            "template": item["template_hash"],
+            "engine settings": _settings(item["identity"]),
+            "options": _settings(item["options"]),
+            "failures accepted": item["failures_accepted"],
+            "requests": usage["requests"],
+            "prompt tokens": f"{usage['prompt_tokens']}{share}",
+            "output tokens": usage["output_tokens"],
+            "engine seconds": usage["engine_seconds"],
+        },
+        tables=(
+            Table(_counts(item["outcomes"]), COUNTS, f"Answers to {item['n_samples']} samples"),
+            *(
+                Table(_counts(outcomes), COUNTS, f"As {metric} judged them")
+                for metric, outcomes in item["judged"].items()
+            ),
+            Table(_counts(item["excluded"]), COUNTS, "Excluded from the dataset"),
+            Table(whole, [c for c in SCORES if c.heading not in ("part", "baseline")], "Scores"),
+            Table(parts, [c for c in SCORES if c.heading != "baseline"], "Breakdowns"),
+            Table(baselines, [c for c in SCORES if c.heading != "part"], "Trivial baselines"),
+        ),
+        notes=()
+        if item["finished_at"]
+        else (f"This run does not rank yet. Go on with: podium resume {item['id']}",),
+    )
+
+
+def _settings(values: Record) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())
+
+
+def _counts(counts: Record) -> list[Record]:
+    return [{"name": name, "n": n} for name, n in counts.items()]
