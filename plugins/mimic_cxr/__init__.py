@@ -20,6 +20,8 @@ here reproduces it exactly; `radiologist,exclude` is its nearest public relative
 frontal image, without labels, or with every label masked are left out and counted.
 
 **Modes.** `binary-direct` reads the probabilities of yes and no in one step, which gives AUROC too.
+`binary-cot` is MedGemma's own prompt: an argument, then "Final Answer: X". `multilabel-json` asks
+once a study for a JSON object, 5 to 14 times cheaper. Modes do not compare with each other.
 
 **Data.** Credentialed: https://physionet.org/content/mimic-cxr-jpg/2.1.0/ (PhysioNet Credentialed
 Health Data License 1.5.0, with a data use agreement and CITI training). It must not be shared with
@@ -32,24 +34,26 @@ program and holds no patient data.
 from functools import partial
 from pathlib import Path
 
-from plugins.mimic_cxr import prompts, scoring
+from plugins.mimic_cxr import prompts
+from plugins.mimic_cxr.answers import UNPARSEABLE, judge_direct, judge_final_answer, judge_json
+from plugins.mimic_cxr.baselines import BASELINES
 from plugins.mimic_cxr.labels import CONDITIONS, POLICIES, SOURCES
 from plugins.mimic_cxr.layout import LAYOUT
 from plugins.mimic_cxr.samples import read
+from plugins.mimic_cxr.scoring import macro_f1
 from registry import Benchmark, Dataset, Setting, Task, Terms, Variant, hookimpl
 
 SAMPLE = Path(__file__).parent / "sample"
 
+DIRECT, ARGUED, JSON = "binary-direct", "binary-cot", "multilabel-json"
+JUDGES = {DIRECT: judge_direct, ARGUED: judge_final_answer, JSON: judge_json}
+
 SETTINGS = (
-    Setting("mode", ("binary-direct",), "how the model is asked, and its answer read"),
+    Setting("mode", tuple(JUDGES), "how the model is asked, and its answer read"),
     Setting("labels", tuple(SOURCES), "who read the reports"),
     Setting("policy", tuple(POLICIES), "what uncertain and unmentioned count as"),
     Setting("conditions", tuple(CONDITIONS), "CheXpert's five, or all labels"),
-    Setting(
-        "unparseable",
-        (scoring.WRONG, scoring.NEGATIVE, scoring.DROP),
-        "what a reply without an answer counts as",
-    ),
+    Setting("unparseable", UNPARSEABLE, "what a reply without an answer counts as"),
 )
 
 TERMS = (
@@ -61,22 +65,25 @@ TERMS = (
 
 def task(variant: Variant) -> Task:
     """Return what a variant asks and how it is judged."""
-    dataset = Dataset(
-        "mimic-cxr",
-        partial(
-            read,
-            source=SOURCES[variant["labels"]],
-            policy=POLICIES[variant["policy"]],
-            conditions=CONDITIONS[variant["conditions"]],
-        ),
-        sample=SAMPLE,
-        layout=LAYOUT,
+    mode, unparseable = variant["mode"], variant["unparseable"]
+    conditions = CONDITIONS[variant["conditions"]]
+    ask = {
+        DIRECT: prompts.binary_direct,
+        ARGUED: prompts.binary_cot,
+        JSON: prompts.multilabel_json(conditions),
+    }
+    questions = partial(
+        read,
+        source=SOURCES[variant["labels"]],
+        policy=POLICIES[variant["policy"]],
+        conditions=conditions,
+        by_study=mode == JSON,
     )
     return Task(
-        dataset=dataset,
-        metrics=(scoring.macro_f1(scoring.judge_direct(variant["unparseable"])),),
-        prompt=prompts.binary_direct,
-        baselines=scoring.BASELINES,
+        dataset=Dataset("mimic-cxr", questions, sample=SAMPLE, layout=LAYOUT),
+        metrics=(macro_f1(JUDGES[mode](unparseable), unparseable),),
+        prompt=ask[mode],
+        baselines=BASELINES,
     )
 
 

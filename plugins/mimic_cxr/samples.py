@@ -1,12 +1,13 @@
-"""The questions of the test split, one a study and condition; and what gives none, with reasons."""
+"""The questions of the test split, and what gives none, with the reason."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from plugins.mimic_cxr.labels import MASKED, YES, Label, Policy, Row, Source, study_labels
+from plugins.mimic_cxr.labels import MASKED, YES, Policy, Row, Source, study_labels
 from plugins.mimic_cxr.layout import Study, View, find_tree, test_studies
-from plugins.mimic_cxr.prompts import question
+from plugins.mimic_cxr.prompts import question, question_of_all
 from registry import Excluded, Image, Sample
 
 # Few and fixed, so that a run can count them.
@@ -30,18 +31,24 @@ class Examined:
     targets: Mapping[str, str]
 
     @property
+    def unmasked(self) -> dict[str, str]:
+        """The right answer for each condition that counts."""
+        return {name: target for name, target in self.targets.items() if target != MASKED}
+
+    @property
     def picture(self) -> Image:
         """The picture that is sent; it may be missing on disk, which the engine finds out."""
         return Image(str(self.study.folder / f"{self.view.dicom_id}.jpg"))
 
 
 def read(
-    root: Path, *, source: Source, policy: Policy, conditions: Sequence[str]
+    root: Path, *, source: Source, policy: Policy, conditions: Sequence[str], by_study: bool = False
 ) -> Iterator[Sample | Excluded]:
-    """Yield a sample for each test study and condition, with the study's patient as its cluster.
+    """Yield a sample for each test study and condition, or `by_study` one for each study.
 
-    What views, labels and the policy leave out is yielded as excluded: whole studies ("s50000001")
-    and single conditions ("s50000001/Edema").
+    Its cluster is the patient, and its metadata has each condition's share of yes. What views,
+    labels and the policy leave out is yielded as excluded: whole studies ("s50000001") and single
+    conditions ("s50000001/Edema").
     """
     tree = find_tree(root)
     studies = test_studies(tree)
@@ -57,6 +64,10 @@ def read(
     for each in results:
         if isinstance(each, Excluded):
             yield each
+            continue
+        yield from _masked(each)
+        if by_study:
+            yield _whole(each, shares)
         else:
             yield from _questions(each, shares)
 
@@ -84,23 +95,33 @@ def _prevalence(condition: str, examined: Sequence[Examined]) -> float:
     return asked.count(YES) / max(len(asked), 1)
 
 
-def _questions(each: Examined, shares: Mapping[str, float]) -> Iterator[Sample | Excluded]:
-    """Yield the questions about one study, one after the other: they share the picture."""
+def _masked(each: Examined) -> Iterator[Excluded]:
+    """Yield the conditions of a study that are not asked about."""
     for condition, target in each.targets.items():
-        name = f"s{each.study.id}/{condition}"
         if target == MASKED:
-            yield Excluded(name, masked(each.row[condition]))
-        else:
-            yield Sample(
-                id=name,
-                input=(each.picture, question(condition)),
-                target=target,
-                groups={"condition": condition},
-                cluster=f"p{each.study.subject}",
-                metadata={"view": each.view.position, "prevalence": shares[condition]},
-            )
+            label = each.row[condition].value
+            yield Excluded(f"s{each.study.id}/{condition}", f"masked: {label} in the report")
 
 
-def masked(label: Label) -> str:
-    """Return why a condition is not asked about."""
-    return f"masked: {label.value} in the report"
+def _questions(each: Examined, shares: Mapping[str, float]) -> Iterator[Sample]:
+    """Yield the questions about one study, one after the other: they share the picture."""
+    for condition, target in each.unmasked.items():
+        yield Sample(
+            id=f"s{each.study.id}/{condition}",
+            input=(each.picture, question(condition)),
+            target=target,
+            groups={"condition": condition},
+            cluster=f"p{each.study.subject}",
+            metadata={"view": each.view.position, "prevalence": shares},
+        )
+
+
+def _whole(each: Examined, shares: Mapping[str, float]) -> Sample:
+    """Return the one question about a study; its target is JSON, from condition to answer."""
+    return Sample(
+        id=f"s{each.study.id}",
+        input=(each.picture, question_of_all(tuple(each.targets))),
+        target=json.dumps(each.unmasked),
+        cluster=f"p{each.study.subject}",
+        metadata={"view": each.view.position, "prevalence": shares},
+    )

@@ -5,64 +5,14 @@ count and 0.26 where blanks are negatives. So every score comes with specificity
 MCC and AUROC of each condition, and with trivial baselines.
 """
 
+import json
 import math
-import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from plugins.mimic_cxr.labels import NO, YES
-from registry import Metric, Outcome, Prediction, Sample, SampleScore, Score, Verdict
-
-WRONG, NEGATIVE, DROP = "unparseable-wrong", "unparseable-negative", "unparseable-drop"
-
-
-# One answer
-
-
-def weighed(logprobs: Mapping[str, float]) -> float | None:
-    """Return p(yes) among yes and no, or None where neither was among the weighed tokens.
-
-    >>> weighed({"yes": -1.0, "no": -1.0})
-    0.5
-    """
-    yes, no = logprobs.get(YES, -math.inf), logprobs.get(NO, -math.inf)
-    top = max(yes, no)
-    if top == -math.inf:
-        return None
-    return math.exp(yes - top) / (math.exp(yes - top) + math.exp(no - top))
-
-
-def judge_direct(unparseable: str) -> Callable[[Sample, Prediction], Verdict]:
-    """Return the judge of weighed answers: the more probable one counts.
-
-    Where both are equally probable nothing was said: the answer counts as the policy for
-    unparseable ones has it, and is marked as tied.
-    """
-
-    def judge(sample: Sample, prediction: Prediction) -> Verdict:
-        probability = weighed(prediction.logprobs)
-        if probability is None:
-            return no_answer(sample.target, unparseable)
-        if probability == 0.5:
-            return no_answer(sample.target, unparseable, probability=0.5)
-        answer = YES if probability > 0.5 else NO
-        return Verdict(float(answer == sample.target), answer, probability=probability)
-
-    return judge
-
-
-def no_answer(
-    target: str,
-    unparseable: str,
-    outcome: Outcome = Outcome.UNPARSEABLE,
-    probability: float | None = None,
-) -> Verdict:
-    """Return what a reply without yes or no counts as: wrong, "no", or nothing at all (None)."""
-    value = {WRONG: 0.0, NEGATIVE: float(target == NO), DROP: None}[unparseable]
-    return Verdict(value, outcome=outcome, probability=probability, tied=probability is not None)
-
-
-# Many answers
+from plugins.mimic_cxr.answers import Judge, right
+from plugins.mimic_cxr.labels import YES
+from registry import Metric, Outcome, SampleScore, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,28 +94,30 @@ def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def macro_f1(judge: Callable[[Sample, Prediction], Verdict]) -> Metric:
+def macro_f1(judge: Judge, unparseable: str) -> Metric:
     """Return the plain mean of the conditions' F1, over the conditions that have answers.
 
-    F1 is 0 where a condition is neither shown nor said. The interval draws patients: a patient's
-    studies look alike.
+    F1 is 0 where a condition is neither shown nor said. The interval draws patients, whose studies
+    look alike. `unparseable` is the judge's own policy.
     """
+
+    def aggregate(scores: Sequence[SampleScore]) -> list[Score]:
+        known = [score for score in scores if score.outcome is not Outcome.FAILED]
+        return summarise(known, (call for score in known for call in called(score, unparseable)))
+
     return Metric(name="macro-f1", judge=judge, aggregate=aggregate)
 
 
-def aggregate(scores: Sequence[SampleScore]) -> list[Score]:
-    """Return macro F1 with its interval, its companions, then the numbers of each condition."""
-    return summarise(scores, [_call(score) for score in scores if score.value is not None])
-
-
-def _call(score: SampleScore) -> Call:
-    return Call(
-        condition=score.groups["condition"],
-        present=score.target == YES,
-        right=score.value == 1.0,
-        patient=score.cluster or score.sample_id,
-        probability=score.probability,
-    )
+def called(score: SampleScore, unparseable: str) -> Iterator[Call]:
+    """Yield what was called in one reply: about one condition, or about all of a study."""
+    condition = score.groups.get("condition", "")
+    targets = {condition: score.target} if condition else json.loads(score.target)
+    answers = {condition: score.answer} if condition else json.loads(score.answer or "{}")
+    for name, target in targets.items():
+        correct = right(target, answers.get(name, ""), unparseable)
+        if correct is not None:
+            patient = score.cluster or score.sample_id
+            yield Call(name, target == YES, correct, patient, score.probability)
 
 
 def summarise(scores: Sequence[SampleScore], calls: Iterable[Call]) -> list[Score]:
@@ -288,33 +240,3 @@ def _f1_score(metric: str, calls: Sequence[Call], part: str = "") -> Score:
         low=interval.low if interval else None,
         high=interval.high if interval else None,
     )
-
-
-# Answers without looking
-
-
-def always(answer: str) -> Callable[[Sample], Prediction]:
-    """Return the model that gives one answer to every question."""
-
-    def predict(sample: Sample) -> Prediction:
-        return said(sample, answer)
-
-    return predict
-
-
-def prevalence_random(sample: Sample) -> Prediction:
-    """Say yes as often as it is right for the condition, by a lot that the sample's id decides."""
-    lot = random.Random(sample.id).random()
-    return said(sample, YES if lot < sample.metadata["prevalence"] else NO)
-
-
-def said(sample: Sample, answer: str) -> Prediction:
-    """Return the prediction of a model that is sure of an answer, as text and as weights."""
-    return Prediction(sample_id=sample.id, text=f"Final Answer: {answer}", logprobs={answer: 0.0})
-
-
-BASELINES: Mapping[str, Callable[[Sample], Prediction]] = {
-    "always-yes": always(YES),
-    "always-no": always(NO),
-    "prevalence-random": prevalence_random,
-}
