@@ -294,6 +294,15 @@ def test_root_parent_and_files_folder_lead_to_the_same_questions(tree: Path) -> 
     assert len(asked(expected)) == 43 * 5
 
 
+def test_questions_come_by_patient_and_study_however_the_tables_are_sorted(tree: Path) -> None:
+    before = read(tree)
+    for table in (SPLIT, METADATA, "mimic-cxr-2.0.0-chexpert"):
+        edit(tree / f"{table}.csv.gz", lambda rows: [rows[0], *reversed(rows[1:])])
+    assert read(tree) == before
+    studies = [name.partition("/")[0] for name in asked(before)]
+    assert studies == sorted(studies)
+
+
 def test_the_newest_release_below_the_folder_is_taken(tree: Path) -> None:
     shutil.copytree(tree, tree.with_name("2.0.0"))
     assert find_tree(tree.parent).name == "2.1.0"
