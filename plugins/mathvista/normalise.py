@@ -56,8 +56,9 @@ def nearest_choice(
 ) -> str | None:
     """Return the choice whose letter is meant, else the one nearest by edit distance.
 
-    The first bracketed letter is meant, or an extraction that is a capital letter. Of choices
-    equally near (to an empty extraction: equally short) the first.
+    The first bracketed letter is meant, or an extraction that is a capital letter; so also where
+    the choices are bracketed letters themselves (168 and 849 of testmini), whose texts then name
+    other choices. Of choices equally near the first.
 
     Raises:
         ValueError: there are no choices.

@@ -55,8 +55,7 @@ def stated_letter(response: str, options: Sequence[str]) -> str | None:
 
     The last declaration decides: "Answer: B", "the correct option is B", `\boxed{B}`, or either
     with an option's text. Without one: the response as a whole (a letter, or an option's text),
-    then a letter that opens the last line or is the only one marked there, as **B** or (B), then
-    one that opens the first line.
+    then the only letter that opens the first or last line or is marked in the last, as **B**, (B).
     """
     answer = final_answer(response)
     if answer is None:
@@ -127,16 +126,23 @@ def _letter_of(text: str, options: Sequence[str]) -> str:
 
 
 def _placed(answer: str, n_options: int) -> str:
-    """Return the letter at either end of the answer, where letters are stated, or nothing."""
+    """Return the one letter at the ends of the answer, where letters are stated, or nothing."""
     text = answer.strip()
     first, last = text.partition("\n")[0], text.rpartition("\n")[2]
     if len({match[1] for match in _LISTED.finditer(text)}) > 1:  # a list of the options
         first, last = ("" if _LISTED.match(line) else line for line in (first, last))
-    if opening := _OPENING.match(last):
-        return opening[1]
-    for marked in _MARKED:
-        found = {match[1] for match in marked.finditer(last)} & set(letters(n_options))
-        if found:
-            return found.pop() if len(found) == 1 else ""
-    opening = _OPENING.match(first)
-    return opening[1] if opening else ""
+    found = _opened(first) | (_opened(last) or _marked(last, letters(n_options)))
+    return found.pop() if len(found) == 1 else ""
+
+
+def _opened(line: str) -> set[str]:
+    match = _OPENING.match(line)
+    return {match[1]} if match else set()
+
+
+def _marked(line: str, allowed: str) -> set[str]:
+    """Return the letters marked in a line in the surest form that any of them has."""
+    for form in _MARKED:
+        if found := {match[1] for match in form.finditer(line)} & set(allowed):
+            return found
+    return set()

@@ -18,8 +18,9 @@ FORMS: tuple[Form, ...] = (("({})", "({})"), (" {} ", " {} "))
 _CLUES = ("could be ", "so ", "is ", "thus ", "therefore ", "final ", "answer ", "result ")
 _TRIVIAL = frozenset(":,.!?;'")
 
-# Numbers as the authors write them, in their order: 1,234 and 1.2e3 and 12.5. The lookbehinds and
-# the possessive ++ change no match; they keep a megabyte of digits from taking quadratic time.
+# Numbers as the authors write them, in their order: 1,234 and 1.2e3 and 12.5. Each pattern reads
+# the whole text, so that 1,234 also yields 234 and 1.2e3 also 1 and 3. The lookbehinds and the
+# possessive ++ change no match; they keep a megabyte of digits from taking quadratic time.
 _NUMBERS = (
     re.compile(r"-?\b\d{1,3}(?:,\d{3})+\b"),
     re.compile(r"-?(?<!\d)\d++(?:\.\d++)?+[eE][+-]?\d++"),
