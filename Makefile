@@ -6,7 +6,9 @@ DEMO   := requirements/demo.txt
 
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps
+
+HINT := "Was torch not found? Point PIP_EXTRA_INDEX_URL to PyTorch's CPU builds, then: make install"
 
 # A stamp's name holds the digest of the files behind it: a step is done again when, and only when,
 # their content changes.
@@ -27,7 +29,7 @@ install: $(PODIUM)  ## create .venv from the lock that fits this machine (GPU or
 $(LOCKED):
 	@echo "Installing $(LOCK) into $(VENV): two to three minutes"
 	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP) -r $(LOCK)
+	$(PIP) --no-compile -r $(LOCK) || { echo $(HINT); exit 1; }
 	@touch $@
 
 $(PODIUM): $(LOCKED)

