@@ -1,6 +1,6 @@
 """The nouns: what a benchmark is made of, and what comes back from a model.
 
-Frozen values that pickle and travel to workers; nothing here opens a file or imports a heavy library.
+Frozen values that pickle and travel to workers; nothing here opens files or is heavy to import.
 """
 
 import itertools
@@ -77,8 +77,8 @@ class Dataset:
     """Where samples come from: a function that reads a folder, or that generates them.
 
     `read` takes the folder's path, or nothing where the samples are generated. The folder is what
-    the user names with `--data`, the hub repository `hub` at the pinned `revision`, or `sample`, the
-    offline sample in the official layout. `layout` says what a folder must hold.
+    the user names with `--data`, the hub repository `hub` at the pinned `revision`, or `sample`,
+    the offline sample in the official layout. `layout` says what a folder must hold.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How a reply is drawn; every setting is sent, so a model folder's own defaults never leak in."""
+    """How a reply is drawn; every setting is sent, so that a model's own defaults never leak in."""
 
     max_tokens: int = 1024
     temperature: float = 0.0
@@ -157,6 +157,7 @@ class Prediction:
     logprobs: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     finish_reason: str = ""
+    requests: int = 1
     prompt_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
@@ -202,7 +203,7 @@ class SampleScore:
 class Score:
     """One number of a whole run, or of the `part` of it that shares a group ("subject=anatomy").
 
-    `low` and `high` are a 95 % interval; `stderr` is the standard error where there is a simple one.
+    `low` and `high` are a 95 % interval; `stderr` the standard error where there is a simple one.
     """
 
     metric: str

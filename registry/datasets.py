@@ -1,4 +1,4 @@
-"""Where a dataset lies and how its files are read: folders, archives, CSV, JSON lines, Parquet, the hub.
+"""Where a dataset lies and how its files are read: folders, archives, CSV, JSON, Parquet, hub.
 
 Heavy libraries are imported inside the function that needs them. Paths that come from data never
 leave the folder they were named under.
@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -28,7 +29,7 @@ def podium_home() -> Path:
 def locate(benchmark: str, dataset: Dataset, data: Path | None, *, sample: bool) -> Path | None:
     """Return the folder to read: the user's, the offline sample, or a download from the hub.
 
-    Returns None for a dataset that is generated. Raises DatasetError where there is nothing to read.
+    Returns None for a generated dataset. Raises DatasetError where there is nothing to read.
     """
     if not dataset.needs_files:
         return None
@@ -53,7 +54,8 @@ def checked(benchmark: str, dataset: Dataset, path: Path) -> Path:
     wanted = f"; looked for {dataset.layout}" if dataset.layout else ""
     if not path.exists():
         raise DatasetError(
-            f"{benchmark}: no such data folder: {path}{wanted}. Name it with: --data {benchmark}=DIR"
+            f"{benchmark}: no such data folder: {path}{wanted}. "
+            f"Name it with: --data {benchmark}=DIR"
         )
     if path.is_dir() and not any(path.iterdir()):
         raise DatasetError(
@@ -130,7 +132,7 @@ def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         try:
             for row in reader:
                 yield reader.line_num, row
-        except (csv.Error, UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+        except (csv.Error, UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise DatasetError(
                 f"{path}, line {reader.line_num}: cannot be read: {error}"
             ) from error

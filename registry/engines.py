@@ -1,4 +1,4 @@
-"""What answers: requests in, predictions out. Evaluators implement it; a plugin may bring its own."""
+"""What answers: requests in, predictions out. The evaluators' are plugins like any other."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +26,7 @@ class Identity:
     revision: str = ""
     dtype: str = ""
     template_hash: str = ""
+    takes_images: bool = True
     settings: Mapping[str, str] = field(default_factory=dict)
 
 

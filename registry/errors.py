@@ -26,7 +26,7 @@ class UnknownName(RegistryError):
     exit_code = 2
 
     def __init__(self, kind: str, name: str, known: Iterable[str], listing: str) -> None:
-        """Say which `kind` of thing has no such `name`; `listing` is the command that lists them."""
+        """Say which `kind` of thing has no such `name`; the command `listing` lists them."""
         names = sorted(known)
         nearest = get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f" Did you mean '{nearest[0]}'?" if nearest else ""

@@ -74,7 +74,8 @@ def averages(
     """Return an aggregate: the mean over samples, then over each group of each kind.
 
     The mean over samples is the micro average. With `macro_over` ("subject") it is followed by
-    `macro-<metric>`, the plain mean of that kind's group means. Samples without a value are left out.
+    `macro-<metric>`, the plain mean of that kind's group means. Samples without a value are left
+    out.
     """
 
     def aggregate(scores: Sequence[SampleScore]) -> list[Score]:
@@ -95,8 +96,8 @@ def averages(
 def mean_score(metric: str, scores: Sequence[SampleScore], part: str = "") -> Score:
     """Return the mean value with its standard error and 95 % interval.
 
-    The interval is Wilson's for values that are all 0 or 1, else the normal one; where samples
-    share clusters, both error and interval are clustered. No samples give the value 0 with n = 0.
+    The interval is Wilson's for values that are all 0 or 1, else Student's; where samples share
+    clusters, both error and interval are clustered. No samples give the value 0 with n = 0.
     """
     # Inside: statistics needs scipy, which takes a second to import and no query needs.
     from registry import statistics

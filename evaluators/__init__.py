@@ -1,0 +1,1 @@
+"""Who answers, and where: prompts, engines, Ray, and a run from first sample to scores."""

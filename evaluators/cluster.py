@@ -1,0 +1,180 @@
+"""Spread requests over replicas with Ray Data LLM: the only file that imports Ray.
+
+Requests travel in blocks, grouped by shared prefix; each replica is one actor of Ray Data's vLLM
+stage that renders, answers and returns predictions. Nothing here scores or stores.
+"""
+
+import asyncio
+import logging
+import os
+import pickle
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import ray
+from ray.data.llm import build_processor, vLLMEngineProcessorConfig
+from ray.llm._internal.batch.stages.vllm_engine_stage import vLLMEngineStageUDF
+from ray.llm._internal.common.errors import VLLM_FATAL_ERRORS
+
+from evaluators.vllm_engine import Answerer, open_answerer
+from registry import EngineError, Outcome, Prediction, Request
+
+NO_MODEL = "the model could not be loaded: "
+"""How a prediction's reason begins where the replica has no engine; the driver stops then."""
+
+LOG_VARIABLE = "PODIUM_REPLICA_LOG"
+STAGE = "vLLMEngineStage"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """How a model is served: what vLLM is told, how many replicas, where they log."""
+
+    model: str
+    arguments: Mapping[str, Any]
+    log_file: Path
+    replicas: int = 1
+    address: str = ""
+    environment: Mapping[str, str]
+    rows_a_block: int = 16
+    blocks_at_once: int = 8
+
+
+class Replica(vLLMEngineStageUDF):  # type: ignore[misc]
+    """Ray Data's vLLM stage, answering our requests: pickled requests in, pickled predictions out.
+
+    Where the model cannot be loaded, the replica stays and answers each request with the reason:
+    were it to raise, Ray would start it again without end.
+    """
+
+    def __init__(self, data_column: str, expected_input_keys: list[str], **settings: Any) -> None:
+        """Load the model, with everything that is printed on the way in the log file."""
+        _print_to(os.environ.get(LOG_VARIABLE, ""))
+        self._answerer: Answerer | None = None
+        self._problem = ""
+        try:
+            super().__init__(data_column, [], **settings)
+            self._answerer = open_answerer(self.llm.engine, self.model, self.llm.semaphore)
+        except Exception as error:  # whatever it was, it is the reason that the user reads
+            logging.getLogger(__name__).exception("the model could not be loaded")
+            self.data_column = data_column
+            self.expected_input_keys: set[str] = set()
+            self._problem = f"{NO_MODEL}{error}"
+
+    async def udf(self, batch: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+        """Yield one prediction a row, as they finish."""
+        for task in asyncio.as_completed([asyncio.create_task(self._row(row)) for row in batch]):
+            yield await task
+
+    async def _row(self, row: dict[str, Any]) -> dict[str, Any]:
+        # Pickles of our own driver, on our own cluster; nothing from outside is ever unpickled.
+        prediction = await self._predict(pickle.loads(row["request"]))
+        return {
+            self.IDX_IN_BATCH_COLUMN: row[self.IDX_IN_BATCH_COLUMN],
+            "prediction": pickle.dumps(prediction),
+        }
+
+    async def _predict(self, request: Request) -> Prediction:
+        if self._answerer is None:
+            return Prediction(
+                sample_id=request.sample_id,
+                run_id=request.run_id,
+                outcome=Outcome.FAILED,
+                reason=self._problem,
+            )
+        try:
+            return await self._answerer.answer(request)
+        except VLLM_FATAL_ERRORS:
+            # The engine's process is gone, the actor is not: leave, so that Ray starts another.
+            # Only an exit that Ray sees as a system error has the batch tried again.
+            logging.getLogger(__name__).exception("the engine died")
+            os._exit(1)
+
+
+def predict(serving: Serving, requests: Iterable[Request]) -> Iterator[Prediction]:
+    """Yield a prediction a request as blocks of them finish, in any order.
+
+    Raises EngineError where the model cannot be loaded.
+    """
+    with _connected(serving):
+        blocks = [ray.put(block) for block in _blocks(requests, serving.rows_a_block)]
+        if not blocks:
+            return
+        processor = build_processor(
+            _processor_config(serving),
+            postprocess=lambda row: {"prediction": row["prediction"]},
+        )
+        # A copy: to assign the field would run Ray's validator again, which then asks for a GPU.
+        stage = processor.get_stage_by_name(STAGE)
+        processor.stages[STAGE] = stage.model_copy(update={"fn": Replica})
+        for row in processor(ray.data.from_arrow_refs(blocks)).iter_rows():
+            prediction: Prediction = pickle.loads(row["prediction"])
+            if prediction.reason.startswith(NO_MODEL):
+                raise EngineError(
+                    f"{serving.model}: {prediction.reason}. What was printed is in the log; "
+                    f"read it with: less {serving.log_file}"
+                )
+            yield prediction
+
+
+def _blocks(requests: Iterable[Request], rows: int) -> Iterator[pyarrow.Table]:
+    pickled = (pickle.dumps(request) for request in requests)
+    while chunk := list(islice(pickled, rows)):
+        yield pyarrow.table({"request": pyarrow.array(chunk, pyarrow.binary())})
+
+
+def _processor_config(serving: Serving) -> vLLMEngineProcessorConfig:
+    device = {"GPU": 1, "CPU": 1} if ray.cluster_resources().get("GPU") else {"CPU": 1}
+    return vLLMEngineProcessorConfig(
+        model_source=serving.model,
+        engine_kwargs=dict(serving.arguments),
+        concurrency=(serving.replicas, serving.replicas),
+        batch_size=serving.rows_a_block,
+        max_concurrent_batches=serving.blocks_at_once,
+        chat_template_stage=False,
+        tokenize_stage=False,
+        detokenize_stage=False,
+        log_engine_metrics=False,
+        placement_group_config={"bundle_per_worker": device},
+        runtime_env={"env_vars": dict(serving.environment)},
+    )
+
+
+@contextmanager
+def _connected(serving: Serving) -> Iterator[None]:
+    """Use the cluster at the address, or a private one on this machine that ends with the run.
+
+    Without an explicit address Ray would join whatever cluster a crashed program left behind.
+    """
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if not ray.is_initialized():
+        ray.init(
+            address=serving.address or "local",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            include_dashboard=False if not serving.address else None,
+            runtime_env={"env_vars": dict(serving.environment)},
+        )
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _print_to(log_file: str) -> None:
+    """Send what this process and its children print to the end of the file."""
+    if log_file:
+        descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        os.close(descriptor)

@@ -1,0 +1,46 @@
+"""Register the engines that a model spec can name: vLLM, and the test doubles.
+
+`google/medgemma-4b-it` or a folder is served by vLLM; `PREFIX:REST` opens that prefix's engine.
+"""
+
+from collections.abc import Callable, Mapping
+
+from registry import Engine, EngineOptions, hookimpl
+from registry.discovery import OpenEngine
+from registry.errors import UnknownName
+
+DEFAULT = "vllm"
+
+
+@hookimpl
+def register_engines() -> Mapping[str, Callable[[str, EngineOptions], Engine]]:
+    """Return vLLM and the doubles; each is imported when it is opened."""
+    return {"vllm": _vllm, "echo": _echo, "replay": _replay}
+
+
+def open_engine(spec: str, options: EngineOptions, engines: Mapping[str, OpenEngine]) -> Engine:
+    """Open the engine that a model spec names. Raises UnknownName for an unknown prefix."""
+    prefix, colon, rest = spec.partition(":")
+    if not colon:
+        return engines[DEFAULT](spec, options)
+    if prefix not in engines:
+        raise UnknownName("engine", prefix, engines, "podium run --help")
+    return engines[prefix](rest, options)
+
+
+def _vllm(spec: str, options: EngineOptions) -> Engine:
+    from evaluators.serving import VllmEngine
+
+    return VllmEngine(spec, options)
+
+
+def _echo(spec: str, options: EngineOptions) -> Engine:
+    from evaluators.doubles import EchoEngine
+
+    return EchoEngine(spec, options)
+
+
+def _replay(spec: str, options: EngineOptions) -> Engine:
+    from evaluators.doubles import ReplayEngine
+
+    return ReplayEngine(spec, options)

@@ -1,0 +1,162 @@
+"""Runs from first sample to finished scores; does not know where the model lives.
+
+Load, ask, store, score, finish: every response is stored before it is scored, and a run whose
+samples are not all answered stays unfinished.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from evaluators.private import Responses
+from evaluators.scoring import score
+from evaluators.selection import Selection
+from registry import (
+    Benchmark,
+    Engine,
+    EngineError,
+    Outcome,
+    Prediction,
+    RegistryError,
+    Request,
+    Terms,
+)
+from registry.store import RunPlan, Store
+
+APPEND_SECONDS = 1.0
+APPEND_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run in the store and what it asks."""
+
+    id: int
+    selection: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a run ended: finished, or with so many samples missing or failed."""
+
+    run_id: int
+    finished: bool
+    missing: int
+    failed: int
+    first_failure: str = ""
+
+
+class DataRefused(RegistryError):
+    """Credentialed or gated data on its way to an engine that is not local."""
+
+
+def check_fit(selections: Iterable[Selection], engine: Engine) -> None:
+    """Refuse what the engine cannot or must not be asked, before anything is loaded.
+
+    Raises DataRefused where restricted data would leave this machine and its private network, and
+    EngineError where a benchmark has pictures and the model takes none.
+    """
+    for selection in selections:
+        benchmark = selection.benchmark
+        if "image" in benchmark.modalities and not engine.identity.takes_images:
+            raise EngineError(
+                f"{benchmark.name} asks about images, and {engine.identity.model} takes text only. "
+                "Leave it out, or name a model with a vision part: --model DIR"
+            )
+        if benchmark.terms is not Terms.OPEN and not engine.local:
+            raise DataRefused(
+                f"{benchmark.name} is {benchmark.terms} data and must not be sent to "
+                f"{engine.identity.model}, which is not on this machine or its private network. "
+                f"Serve a model locally: podium run {benchmark.name} --model DIR"
+            )
+
+
+def begin(store: Store, plan: RunPlan, selection: Selection) -> Run:
+    """Store the run that is about to be asked."""
+    return Run(store.begin(plan), selection)
+
+
+def ask(
+    store: Store,
+    engine: Engine,
+    runs: Sequence[Run],
+    responses: Responses,
+    on_answer: Callable[[Prediction], None],
+) -> None:
+    """Send what has no response yet, all runs in one stream, and store answers as they come.
+
+    Whatever ends it early (an error, Ctrl-C), all answers that came back are stored.
+    """
+    requests = [r for run in runs for r in requests_of(run, store.answered(run.id))]
+    waiting = _Waiting(store, responses, {run.id: run.selection.benchmark for run in runs})
+    try:
+        for prediction in engine.predict(by_prefix(requests)):
+            waiting.add(prediction)
+            on_answer(prediction)
+    finally:
+        waiting.store_all()
+
+
+def requests_of(run: Run, answered: set[str]) -> Iterator[Request]:
+    """Yield the requests of a run's samples that have no response."""
+    prompt = run.selection.task.prompt
+    for sample in run.selection.samples:
+        if sample.id not in answered:
+            yield Request(run.id, sample.id, prompt(sample))
+
+
+def by_prefix(requests: Sequence[Request]) -> list[Request]:
+    """Return the requests with equal prefixes together, the largest group first.
+
+    Long written replies start before short ones, so that none is left running at the end.
+    """
+    groups: dict[tuple[int, str], list[Request]] = {}
+    for request in requests:
+        length = 0 if request.prompt.choices else request.prompt.sampling.max_tokens
+        groups.setdefault((length, request.prompt.prefix), []).append(request)
+    ordered = sorted(groups.items(), key=lambda group: (-group[0][0], -len(group[1])))
+    return [request for _, members in ordered for request in members]
+
+
+def conclude(store: Store, run: Run, responses: Responses, *, accept_failures: bool) -> Report:
+    """Score the run and finish it, if every sample is answered or failures are accepted."""
+    selection = run.selection
+    stored = responses.joined(selection.benchmark, store.predictions(run.id))
+    failures = [p for p in stored if p.outcome is Outcome.FAILED]
+    report = Report(
+        run_id=run.id,
+        finished=False,
+        missing=len(selection.samples) - len(stored),
+        failed=len(failures),
+        first_failure=failures[0].reason if failures else "",
+    )
+    answered = len(stored) - len(failures)
+    if report.missing or (failures and not accept_failures) or not answered:
+        return report
+    samples = {sample.id: sample for sample in selection.samples}
+    details, measured = score(selection.task, samples, stored)
+    store.finish(run.id, details, measured, failures_accepted=bool(failures))
+    return replace(report, finished=True)
+
+
+class _Waiting:
+    """Answers that are about to be stored: together, about once a second."""
+
+    def __init__(
+        self, store: Store, responses: Responses, benchmarks: Mapping[int, Benchmark]
+    ) -> None:
+        self._store, self._responses, self._benchmarks = store, responses, benchmarks
+        self._rows: list[Prediction] = []
+        self._since = time.monotonic()
+
+    def add(self, prediction: Prediction) -> None:
+        self._rows.append(prediction)
+        if len(self._rows) >= APPEND_ROWS or time.monotonic() - self._since > APPEND_SECONDS:
+            self.store_all()
+
+    def store_all(self) -> None:
+        rows, self._rows = self._rows, []
+        for run_id, benchmark in self._benchmarks.items():
+            mine = [p for p in rows if p.run_id == run_id]
+            self._store.append(self._responses.split(benchmark, mine))
+        self._since = time.monotonic()

