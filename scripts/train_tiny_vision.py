@@ -2,8 +2,10 @@
 
 The demo and the tests need a model that sees: with it, a score on pictures above chance, and at
 chance once the pixels are shuffled, shows that images arrive whole through the prompt, the cluster
-and the engine. It is an Idefics3 of half a million weights, which needs neither a hub nor
-torchvision, trained in about two minutes on two cores on pictures that are painted as it goes.
+and the engine. It is an Idefics3 of 0.44 million weights (0.9 MB), which needs neither a hub nor
+torchvision, trained in about four minutes of CPU time on pictures painted for it. Through vLLM 0.29
+it answered all of 314 questions on an unseen tree right, both ways of asking (always-yes: macro F1
+0.56); with shuffled pixels it says no to everything (macro F1 0).
 
     python scripts/train_tiny_vision.py OUT_DIR
 
