@@ -6,7 +6,7 @@ are partial, the same items. Groups never mix. Nothing heavy is imported: a boar
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -51,6 +51,7 @@ class Standing:
     runs: int
     run_id: int
     finished_at: datetime
+    failures_accepted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +86,13 @@ def leaderboard(
     version: str = "",
     items: str = "",
     metric: str = "",
-    default_variant: str = "",
+    default_variant: Callable[[], str] = str,
 ) -> Board | None:
     """Return the board that the options choose, or None where no finished run fits them.
 
     What they leave open: the widest scope that was run, the version run last, then the group with
-    most models; of equals the `default_variant`, then the one run last. The metric is the headline.
+    most models; of equals the `default_variant` (asked for only then), then the one run last. The
+    metric is the headline.
     """
     groups = _grouped(rows, metric)
     chosen = [
@@ -106,10 +108,11 @@ def leaderboard(
     widest = min(SCOPES.index(group.scope) for group in chosen)
     chosen = [group for group in chosen if group.scope == SCOPES[widest]]
     newest = max(chosen, key=lambda g: _last_run(groups[g])).benchmark_version
-    group = max(
-        (group for group in chosen if group.benchmark_version == newest),
-        key=lambda g: (_models(groups[g]), g.variant == default_variant, _last_run(groups[g])),
-    )
+    chosen = [group for group in chosen if group.benchmark_version == newest]
+    most = max(_models(groups[group]) for group in chosen)
+    chosen = [group for group in chosen if _models(groups[group]) == most]
+    default = default_variant() if len(chosen) > 1 else ""
+    group = max(chosen, key=lambda g: (g.variant == default, _last_run(groups[g])))
     members = [row for row in rows if _shares(row, group)]
     return Board(
         group=group,
@@ -146,6 +149,7 @@ def standings(rows: Sequence["BoardRow"]) -> list[Standing]:
             runs=counts[row.model],
             run_id=row.run_id,
             finished_at=row.finished_at,
+            failures_accepted=row.failures_accepted,
         )
         for row, value, own in zip(ordered, values, bounds, strict=True)
     ]
@@ -175,10 +179,13 @@ def with_error(row: Standing | Baseline) -> str:
 
 
 def _grouped(rows: Iterable["BoardRow"], metric: str) -> dict[Group, list["BoardRow"]]:
-    """Return models' rows of the metric (else of each run's headline) by their group."""
+    """Return models' rows of the metric (else of each run's headline) by their group.
+
+    A number that no sample stands behind is none, and does not rank.
+    """
     groups: dict[Group, list[BoardRow]] = defaultdict(list)
     for row in rows:
-        if not row.baseline and (row.metric == metric if metric else row.headline):
+        if row.n != 0 and not row.baseline and (row.metric == metric if metric else row.headline):
             groups[_group(row)].append(row)
     return dict(groups)
 

@@ -99,6 +99,7 @@ class BoardRow:
     scope: str
     items_hash: str
     finished_at: datetime
+    failures_accepted: bool
     model: str
     title: str
     metric: str
@@ -112,7 +113,14 @@ class BoardRow:
     high: float | None
 
 
-_OF_RUN = ("benchmark_version", "variant", "scope", "items_hash", "finished_at")
+_OF_RUN = (
+    "benchmark_version",
+    "variant",
+    "scope",
+    "items_hash",
+    "finished_at",
+    "failures_accepted",
+)
 _OF_SCORE = (
     "run_id",
     "metric",

@@ -4,6 +4,7 @@ Nothing heavy is imported here or by a command's module; `podium --help` answers
 """
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,12 +12,22 @@ from registry.cli.benchmarks import benchmarks, plugins
 from registry.cli.context import examples, podium_of
 from registry.cli.leaderboard import leaderboard
 from registry.cli.models import models
+from registry.cli.output import clean
 from registry.cli.runs import runs
 from registry.errors import RegistryError, UnknownName
 
 
 class PluginGroup(click.Group):
     """This room's commands, then those of plugins, which are looked for only when needed."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error may quote a stored name, which is cleaned like all output."""
+        try:
+            return super().invoke(ctx)
+        except RegistryError as error:
+            # To types the message is final; but a new error in its place would lose its class.
+            vars(error)["message"] = clean(error.message, keep="\n")
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names; without those of plugins, and saying so, where a plugin is broken."""

@@ -54,7 +54,7 @@ PLUGINS = (
 @format_option
 @pass_podium
 def benchmarks(podium: Podium, name: str | None, style: str) -> None:
-    """List the benchmarks, or describe the one of that NAME."""
+    """List the benchmarks, or describe the one called NAME."""
     if name is None:
         found = podium.plugins.benchmarks.values()
         show(Table([_listed(b, podium.plugins.plugin_of(b.name)) for b in found], LISTED), style)
@@ -74,7 +74,7 @@ def benchmarks(podium: Podium, name: str | None, style: str) -> None:
 @format_option
 @pass_podium
 def plugins(podium: Podium, style: str) -> None:
-    """List the plugins, where each was found, and what it registers."""
+    """List the plugins and what they register."""
     show(Table([_plugin(podium, each) for each in podium.plugins.found.values()], PLUGINS), style)
 
 

@@ -22,6 +22,7 @@ class Podium:
     registry: str = ""
     files: Iterable[Path] = ()
     without: Iterable[str] = ()
+    own_commands: Iterable[str] = ()
 
     @cached_property
     def plugins(self) -> Plugins:
@@ -47,7 +48,7 @@ class Podium:
     @cached_property
     def commands(self) -> dict[str, click.Command]:
         """The commands that plugins add. Raises PluginError where two share a name."""
-        owners: dict[str, str] = {}
+        owners = dict.fromkeys(self.own_commands, "podium")
         known: dict[str, click.Command] = {}
         for plugin in self.plugins.found.values():
             for name, command in self.commands_of(plugin).items():
@@ -101,5 +102,6 @@ def podium_of(context: click.Context) -> Podium:
             registry=root.params.get("registry") or "",
             files=root.params.get("plugin") or (),
             without=root.params.get("without") or (),
+            own_commands=root.command.commands if isinstance(root.command, click.Group) else (),
         )
     return root.obj

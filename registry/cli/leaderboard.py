@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("rank", "rank"),
-    Column("may be", lambda s: _range(s["best_rank"], s["worst_rank"])),
+    Column("range", lambda s: _range(s["best_rank"], s["worst_rank"])),
     Column("model", lambda s: s["model"] or f"({s['baseline']}, a trivial baseline)"),
     Column("score", "value"),
     Column("95 % interval", lambda s: _interval(s["low"], s["high"])),
@@ -27,6 +27,7 @@ COLUMNS = (
     Column("runs", "runs"),
     Column("run", "run_id"),
     Column("finished", "finished_at"),
+    Column("note", lambda s: "failures accepted" if s["failures_accepted"] else ""),
 )
 OTHERS = (
     Column("scope", "scope"),
@@ -44,10 +45,12 @@ OTHERS = (
     )
 )
 @click.argument("benchmark", shell_complete=complete_benchmark)
-@click.option("--variant", default="", help="Rank this variant; see: podium benchmarks BENCHMARK.")
+@click.option("--variant", default="", help="Rank this variant; some of its words are enough.")
 @click.option("--scope", type=click.Choice(SCOPES), help="Rank runs of all questions, or of some.")
 @click.option("--metric", default="", help="Rank by this metric in place of the headline.")
-@click.option("--benchmark-version", "version", default="", help="Rank runs of this version.")
+@click.option(
+    "--benchmark-version", "version", default="", metavar="TEXT", help="Rank runs of this version."
+)
 @click.option("--items", default="", help="Rank partial runs whose items' hash begins like this.")
 @click.option("--top", type=click.IntRange(min=1), help="Show this many rows.")
 @format_option
@@ -63,10 +66,12 @@ def leaderboard(
     top: int | None,
     style: str,
 ) -> None:
-    """Rank the models that finished a BENCHMARK, one comparable group at a time.
+    """Rank the models of one benchmark.
 
-    Shown is the widest scope that was run, and of its variants the one with most models; the other
-    boards are named below the table. One row a model: its newest finished run.
+    A board ranks runs that may be compared: of one variant, scope and version. Shown is the widest
+    scope that was run, and of its variants the one with most models; the other boards are named
+    below the table. One row a model: its newest finished run. The range is how far up and down the
+    95 % intervals allow its rank to be.
     """
     rows = podium.store.board(benchmark)
     board = None
@@ -80,7 +85,7 @@ def leaderboard(
             version=version,
             items=items,
             metric=metric,
-            default_variant="" if variant else _default_variant(podium, benchmark),
+            default_variant=lambda: _default_variant(podium, benchmark),
         )
     if board is None:
         click.echo(_why_empty(podium, benchmark, rows), err=True)

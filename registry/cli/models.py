@@ -53,7 +53,7 @@ FIELDS = (
 @format_option
 @pass_podium
 def models(podium: Podium, name: str | None, style: str) -> None:
-    """List the models, or show what is known of the one of that NAME, and its runs."""
+    """List the models, or describe the one called NAME."""
     known = {row.name: row for row in podium.store.models()}
     if name is not None and name not in known:
         raise UnknownName("model", name, known, "podium models")

@@ -27,7 +27,7 @@ format_option = click.option(
     type=click.Choice(FORMATS),
     default=FORMATS[0],
     show_default=True,
-    help="How to print: for people, for programs, for a spreadsheet or for a page.",
+    help="How to print it.",
 )
 
 
@@ -64,13 +64,16 @@ class Page:
 
 
 def show(table: Table, style: str) -> None:
-    """Print a table in one of the `FORMATS`; JSON is a list, and CSV has a line a record."""
+    """Print a table in one of the `FORMATS`; JSON is a list, and CSV has a line a record.
+
+    The records share their fields. Without any, JSON is an empty list and nothing else is printed.
+    """
     if style == "json":
         _print_json(table.records)
-    elif style == "csv":
-        fields = list(table.records[0]) if table.records else []
+    elif table.records and style == "csv":
+        fields = list(table.records[0])
         _print_csv([fields, *([record[name] for name in fields] for record in table.records)])
-    else:
+    elif table.records:
         _print_table(table, style)
 
 
@@ -155,7 +158,7 @@ def _print_csv(rows: Sequence[Sequence[Any]]) -> None:
 def _csv_cell(value: Any) -> Any:
     """Return the cell; a text that a spreadsheet would take for a formula gets an apostrophe."""
     plain = _plain(value)
-    if isinstance(plain, list | dict):
+    if isinstance(plain, list | dict | bool):
         plain = json.dumps(plain, ensure_ascii=False)
     if isinstance(plain, str) and plain.lstrip().startswith(FORMULA):
         return f"'{plain}"
@@ -186,7 +189,7 @@ def _print_page(page: Page, style: str) -> None:
     click.echo(f"## {_escaped(page.heading)}" if markdown else _bold(clean(page.heading)))
     if page.text:
         click.echo(f"\n{clean(page.text, keep=chr(10)).strip()}")
-    facts = {name: text_of(value) for name, value in page.facts.items() if text_of(value)}
+    facts = {clean(name): text_of(value) for name, value in page.facts.items() if text_of(value)}
     if facts:
         click.echo()
     for name, value in facts.items():
@@ -202,7 +205,8 @@ def _print_page(page: Page, style: str) -> None:
 
 def _print_table(table: Table, style: str) -> None:
     if table.heading:
-        click.echo(f"### {_escaped(table.heading)}\n" if style == "markdown" else table.heading)
+        heading = _escaped(table.heading)
+        click.echo(f"### {heading}\n" if style == "markdown" else clean(table.heading))
     shown = {c: [c.value(record) for record in table.records] for c in table.columns}
     shown = {c: values for c, values in shown.items() if any(map(text_of, values))}
     right = [_is_numeric(values) for values in shown.values()]

@@ -1,7 +1,6 @@
 """`podium runs`: what was run and how far it is; of one run, everything that identifies it."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +8,7 @@ import click
 from registry.cli.completion import complete_benchmark, complete_model, complete_run
 from registry.cli.context import Podium, examples, pass_podium
 from registry.cli.output import Column, Page, Record, Table, format_option, show, show_page
+from registry.errors import UnknownName
 
 if TYPE_CHECKING:
     from registry.store import RunView
@@ -37,7 +37,6 @@ SCORES = (
     Column("std. error", "stderr"),
     Column("n", "n"),
 )
-COUNTS = (Column("", "name"), Column("n", "n"))
 IDENTITY = (
     "benchmark_version",
     "plugin",
@@ -69,16 +68,22 @@ IDENTITY = (
 )
 @click.argument("run_id", metavar="[ID]", type=int, required=False, shell_complete=complete_run)
 @click.option(
-    "--benchmark", default="", shell_complete=complete_benchmark, help="Only of this one."
+    "--benchmark",
+    default="",
+    metavar="NAME",
+    shell_complete=complete_benchmark,
+    help="Only of this benchmark.",
 )
-@click.option("--model", default="", shell_complete=complete_model, help="Only of this model.")
+@click.option(
+    "--model", default="", metavar="NAME", shell_complete=complete_model, help="Only of this model."
+)
 @click.option("--unfinished", is_flag=True, help="Only those that can be resumed.")
 @format_option
 @pass_podium
 def runs(
     podium: Podium, run_id: int | None, benchmark: str, model: str, unfinished: bool, style: str
 ) -> None:
-    """List the runs, newest first, or show all that is known of the one with that ID."""
+    """List the runs, newest first, or show one."""
     if run_id is not None:
         _show_run(podium, run_id, style)
         return
@@ -88,8 +93,18 @@ def runs(
         if model in ("", view.model) and not (unfinished and view.run.finished_at)
     ]
     if not found:
+        _check(podium, benchmark, model)
         click.echo("No such run. Start one with: podium run BENCHMARK --model MODEL", err=True)
     show(Table(found, COLUMNS), style)
+
+
+def _check(podium: Podium, benchmark: str, model: str) -> None:
+    """Raise UnknownName where an empty list is owed to a misspelt name."""
+    if benchmark and benchmark not in podium.store.benchmark_names():
+        podium.plugins.benchmark(benchmark)
+    known = [row.name for row in podium.store.models()]
+    if model and model not in known:
+        raise UnknownName("model", model, known, "podium models")
 
 
 def listed_run(view: "RunView") -> dict[str, Any]:
@@ -107,14 +122,9 @@ def listed_run(view: "RunView") -> dict[str, Any]:
         "failed": outcomes.get("failed", 0),
         "metric": view.metric,
         "score": view.score,
-        "started_at": _utc(run.started_at),
-        "finished_at": _utc(run.finished_at),
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
     }
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    """Return the moment with its zone, which SQLite does not keep."""
-    return moment and moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
 def _show_run(podium: Podium, run_id: int, style: str) -> None:
@@ -158,6 +168,10 @@ def _page(item: Record) -> Page:
             "template": item["template_hash"],
             "engine settings": _settings(item["identity"]),
             "options": _settings(item["options"]),
+            "samples": item["n_samples"],
+            "answers": _counts(item["outcomes"]),
+            **{f"judged by {m}": _counts(counts) for m, counts in item["judged"].items()},
+            "excluded": _counts(item["excluded"]),
             "failures accepted": item["failures_accepted"],
             "requests": usage["requests"],
             "prompt tokens": f"{usage['prompt_tokens']}{share}",
@@ -165,12 +179,6 @@ def _page(item: Record) -> Page:
             "engine seconds": usage["engine_seconds"],
         },
         tables=(
-            Table(_counts(item["outcomes"]), COUNTS, f"Answers to {item['n_samples']} samples"),
-            *(
-                Table(_counts(outcomes), COUNTS, f"As {metric} judged them")
-                for metric, outcomes in item["judged"].items()
-            ),
-            Table(_counts(item["excluded"]), COUNTS, "Excluded from the dataset"),
             Table(whole, [c for c in SCORES if c.heading not in ("part", "baseline")], "Scores"),
             Table(parts, [c for c in SCORES if c.heading != "baseline"], "Breakdowns"),
             Table(baselines, [c for c in SCORES if c.heading != "part"], "Trivial baselines"),
@@ -185,5 +193,5 @@ def _settings(values: Record) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
-def _counts(counts: Record) -> list[Record]:
-    return [{"name": name, "n": n} for name, n in counts.items()]
+def _counts(counts: Record) -> str:
+    return ", ".join(f"{n} {name}" for name, n in counts.items())

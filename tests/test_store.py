@@ -1,0 +1,328 @@
+"""The registry's database: what it keeps, what it refuses, and that it never half finishes."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
+from sqlmodel import SQLModel
+from stored_runs import (
+    ACCURACY,
+    add_run,
+    answer,
+    begin_run,
+    clock,
+    dials,
+    finish_run,
+    sample_score,
+)
+
+import registry.store
+from registry import Outcome, Prediction, Score
+from registry.errors import StoreError, UnknownName
+from registry.store import HEAD, Measured, Store, migrate, open_store, registry_exists
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "registry.db"
+
+
+@pytest.fixture
+def store(file: Path) -> Store:
+    return open_store(str(file))
+
+
+# --- A run ----------------------------------------------------------------------------------------
+
+
+def test_a_run_keeps_what_it_was_planned_with(store: Store) -> None:
+    run_id = begin_run(
+        store, "acme/one", plugin="clocks", excluded={"no hands": 2}, options={"limit": 4}
+    )
+    view = store.run(run_id)
+    assert (view.benchmark, view.model, view.status) == ("clock", "acme/one", "unfinished")
+    assert (view.run.plugin, view.run.engine, view.run.engine_version) == ("clocks", "echo", "1.0")
+    assert view.run.excluded == {"no hands": 2}
+    assert view.run.options == {"limit": 4}
+    assert (view.outcomes, view.score) == ({}, None)
+
+
+def test_what_came_back_is_read_as_it_was_written(store: Store) -> None:
+    run_id = begin_run(store)
+    written = [
+        answer(run_id, "2"),
+        Prediction(run_id=run_id, sample_id="1", logprobs={" A": -0.125, " B": -2.5}),
+    ]
+    store.append(written)
+    assert list(store.predictions(run_id)) == [written[1], written[0]]
+
+
+def test_appending_nothing_writes_nothing(store: Store) -> None:
+    store.append([])
+    assert list(store.predictions(begin_run(store))) == []
+
+
+def test_a_retried_sample_s_answer_replaces_its_failure(store: Store) -> None:
+    run_id = begin_run(store)
+    store.append([answer(run_id, "1"), answer(run_id, "2", Outcome.FAILED)])
+    assert store.answered(run_id) == {"1"}
+    assert store.run(run_id).outcomes == {"answered": 1, "failed": 1}
+    store.append([answer(run_id, "2")])
+    assert store.answered(run_id) == {"1", "2"}
+    assert store.run(run_id).outcomes == {"answered": 2}
+
+
+def test_a_retry_that_fails_again_is_one_failure(store: Store) -> None:
+    run_id = begin_run(store)
+    for _ in range(2):
+        store.append([answer(run_id, "1", Outcome.FAILED)])
+    assert store.run(run_id).outcomes == {"failed": 1}
+
+
+def test_an_answer_is_a_fact_that_nothing_overwrites(store: Store) -> None:
+    run_id = begin_run(store)
+    store.append([answer(run_id, "1")])
+    with pytest.raises(StoreError, match="UNIQUE"):
+        store.append([answer(run_id, "1", Outcome.TRUNCATED), answer(run_id, "2")])
+    assert store.run(run_id).outcomes == {"answered": 1}
+
+
+def test_one_run_s_retry_leaves_another_run_s_failure(store: Store) -> None:
+    first, second = begin_run(store), begin_run(store)
+    store.append([answer(first, "1", Outcome.FAILED), answer(second, "1", Outcome.FAILED)])
+    store.append([answer(first, "1")])
+    assert store.run(second).outcomes == {"failed": 1}
+
+
+def test_finishing_writes_scores_and_the_end_together(store: Store) -> None:
+    run_id = finish_run(store, begin_run(store), 0.5, (0.4, 0.6), ties=1.0)
+    view = store.run(run_id)
+    assert (view.status, view.metric, view.score) == ("finished", "accuracy", 0.5)
+    assert [(s.metric, s.value, s.headline) for s in store.scores(run_id)] == [
+        ("accuracy", 0.5, True),
+        ("ties", 1.0, False),
+    ]
+    assert store.judged(run_id) == {"accuracy": {"answered": 4}}
+
+
+def test_finishing_that_fails_on_the_way_changes_nothing(store: Store) -> None:
+    run_id = finish_run(store, begin_run(store), 0.5)
+    finished_at = store.run(run_id).run.finished_at
+    twice = [Measured(Score(metric="accuracy", value=0.9, n=1), ACCURACY, headline=True)] * 2
+    with pytest.raises(StoreError, match="UNIQUE"):
+        store.finish(run_id, [sample_score("9")], twice)
+    assert [s.value for s in store.scores(run_id)] == [0.5]
+    assert store.judged(run_id) == {"accuracy": {"answered": 4}}
+    assert store.run(run_id).run.finished_at == finished_at
+
+
+def test_a_run_whose_scores_cannot_be_written_stays_unfinished(store: Store) -> None:
+    run_id = begin_run(store)
+    twice = [Measured(Score(metric="accuracy", value=0.9, n=1), ACCURACY, headline=True)] * 2
+    with pytest.raises(StoreError):
+        store.finish(run_id, [sample_score("1")], twice)
+    assert store.run(run_id).status == "unfinished"
+    assert store.scores(run_id) == []
+
+
+def test_scoring_again_replaces_the_scores(store: Store) -> None:
+    run_id = finish_run(store, begin_run(store), 0.5)
+    finish_run(store, run_id, 0.75)
+    assert [s.value for s in store.scores(run_id)] == [0.75]
+
+
+def test_what_a_run_cost_is_summed_over_replicas(store: Store) -> None:
+    run_id = begin_run(store)
+    store.append(
+        [
+            Prediction(run_id=run_id, sample_id="1", prompt_tokens=10, cached_tokens=4,
+                       output_tokens=2, started=100.0, seconds=1.0, replica="a"),
+            Prediction(run_id=run_id, sample_id="2", prompt_tokens=10, cached_tokens=8,
+                       output_tokens=3, started=100.5, seconds=2.5, replica="a"),
+            Prediction(run_id=run_id, sample_id="3", prompt_tokens=5, started=700.0,
+                       seconds=0.25, replica="b"),
+        ]
+    )  # fmt: skip
+    usage = store.usage(run_id)
+    assert (usage.prompt_tokens, usage.cached_tokens, usage.output_tokens) == (25, 12, 5)
+    assert usage.requests == 3
+    assert usage.engine_seconds == 3.25
+
+
+def test_an_unknown_run_is_an_error_that_says_where_to_look(store: Store) -> None:
+    with pytest.raises(UnknownName, match=r"no run named '7'.*podium runs"):
+        store.run(7)
+
+
+# --- Boards ---------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_not_finished_never_ranks(store: Store) -> None:
+    run_id = begin_run(store, "acme/two")
+    store.append([answer(run_id, sample) for sample in ("1", "2", "3", "4")])
+    add_run(store, "acme/one", 0.5)
+    assert [row.model for row in store.board("clock")] == ["acme/one"]
+    finish_run(store, run_id, 0.9)
+    assert [row.model for row in store.board("clock")] == ["acme/one", "acme/two"]
+
+
+def test_a_board_holds_one_benchmark_and_whole_runs(store: Store) -> None:
+    add_run(store, "acme/one", 0.25, benchmark=dials())
+    run_id = begin_run(store, "acme/one", benchmark=clock("2"), items_hash="aa", scope="partial")
+    part = Score(metric="accuracy", value=1.0, n=1, part="hour=12")
+    whole = Score(metric="accuracy", value=0.5, n=4, low=0.4, high=0.6, stderr=0.05)
+    store.finish(run_id, [], [Measured(whole, ACCURACY, headline=True), Measured(part, ACCURACY)])
+    (row,) = store.board("clock")
+    assert (row.run_id, row.benchmark, row.benchmark_version) == (run_id, "clock", "2")
+    assert (row.scope, row.items_hash, row.variant) == ("partial", "aa", "default")
+    assert (row.value, row.low, row.high, row.stderr, row.n) == (0.5, 0.4, 0.6, 0.05, 4)
+    assert store.benchmark_names() == ["clock", "dials"]
+
+
+# --- The database ---------------------------------------------------------------------------------
+
+
+def test_readers_go_on_while_another_writes(store: Store, file: Path) -> None:
+    run_id = add_run(store, "acme/one", 0.5)
+    with sqlite3.connect(file, isolation_level=None) as writer:
+        assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE score SET value = 0.9")
+        assert store.run(run_id).score == 0.5
+        writer.execute("COMMIT")
+    writer.close()
+    assert store.run(run_id).score == 0.9
+
+
+def test_a_registry_locked_by_another_process_says_so(store: Store, file: Path) -> None:
+    with store.session() as session:
+        session.execute(text("PRAGMA busy_timeout = 1"))  # else the test waits half a minute
+    writer = sqlite3.connect(file, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match=r"registry\.db is locked by another process.*doctor"):
+        begin_run(store)
+    writer.close()
+    assert begin_run(store) == 1
+
+
+def test_a_run_cannot_belong_to_a_run_that_is_not_there(store: Store) -> None:
+    with pytest.raises(StoreError, match="FOREIGN KEY"):
+        store.append([answer(99, "1")])
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(file: Path) -> None:
+    file.write_text("model,score\nacme/one,0.5\n" * 100)
+    before = file.read_bytes()
+    with pytest.raises(StoreError, match=r"is not a database.*--registry FILE"):
+        open_store(str(file))
+    assert file.read_bytes() == before
+
+
+def test_a_database_of_something_else_is_refused_and_left_alone(file: Path) -> None:
+    other = sqlite3.connect(file)
+    other.execute("CREATE TABLE recipes (name TEXT)")
+    other.close()
+    with pytest.raises(StoreError, match=r"no Podium registry \(its tables: recipes\)"):
+        open_store(str(file))
+    assert tables(file) == {"recipes"}
+
+
+def test_a_registry_of_a_newer_podium_is_refused_and_left_alone(store: Store, file: Path) -> None:
+    set_version(file, "9999")
+    with pytest.raises(StoreError, match=r"version 9999, newer than.*pip install --upgrade podium"):
+        open_store(str(file))
+    assert version(file) == "9999"
+
+
+def test_an_older_registry_is_copied_before_it_is_brought_forward(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_run(store, "acme/one", 0.5)
+    monkeypatch.setattr(registry.store, "HEAD", f"{HEAD}1")
+    open_store(str(file))
+    copy = open_copy(file.with_name(f"registry.db.{HEAD}.bak"), monkeypatch)
+    assert [view.model for view in copy.runs()] == ["acme/one"]
+
+
+def open_copy(file: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    assert file.exists()
+    monkeypatch.setattr(registry.store, "HEAD", HEAD)
+    return open_store(str(file))
+
+
+@pytest.mark.parametrize("below", ["registry.db", "deeper/registry.db"])
+def test_a_folder_that_cannot_be_made_says_which_option_to_change(
+    tmp_path: Path, below: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"cannot be made.*--registry FILE"):
+        open_store(str(tmp_path / "file" / below))
+
+
+def test_what_is_no_url_says_what_one_looks_like() -> None:
+    with pytest.raises(StoreError, match=r"is no database URL.*PODIUM_REGISTRY"):
+        open_store("://")
+
+
+def test_asking_whether_there_is_a_registry_makes_none(file: Path) -> None:
+    assert not registry_exists(str(file))
+    assert not file.exists()
+    open_store(str(file))
+    assert registry_exists(str(file))
+    assert registry_exists(f"sqlite:///{file}")
+    assert registry_exists("postgresql+psycopg://somewhere/podium")
+
+
+def test_the_default_registry_lies_in_the_user_s_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PODIUM_HOME", str(tmp_path / "home"))
+    assert not registry_exists()
+    open_store()
+    assert (tmp_path / "home" / "registry.db").exists()
+
+
+# --- Migrations -----------------------------------------------------------------------------------
+
+
+def test_the_newest_migration_is_the_one_the_store_expects() -> None:
+    config = Config()
+    scripts = Path(registry.store.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(scripts))
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_migrating_from_nothing_gives_exactly_the_tables_of_the_code(file: Path) -> None:
+    engine = create_engine(f"sqlite:///{file}")
+    migrate(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+    engine.dispose()
+    assert version(file) == HEAD
+
+
+def tables(file: Path) -> set[str]:
+    connection = sqlite3.connect(file)
+    found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    connection.close()
+    return found
+
+
+def version(file: Path) -> str:
+    connection = sqlite3.connect(file)
+    (found,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    connection.close()
+    return str(found)
+
+
+def set_version(file: Path, number: str) -> None:
+    connection = sqlite3.connect(file)
+    connection.execute("UPDATE alembic_version SET version_num = ?", (number,))
+    connection.commit()
+    connection.close()
