@@ -1,61 +1,40 @@
-"""The commands that ask a model, `podium run` and `podium resume`; added by a hook."""
+"""The commands that ask a model, `podium run` and `resume`, and `rescore`; added by a hook."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from registry import DatasetError, EngineOptions, RegistryError, hookimpl
+from registry import DatasetError, RegistryError, UnknownName, hookimpl
 from registry.cli.completion import complete_benchmark, complete_run
 from registry.cli.context import Podium, examples, pass_podium
 from registry.cli.output import format_option
-from registry.errors import UnknownName
 
-if TYPE_CHECKING:
-    from evaluators.evaluate import Report, Run
-    from evaluators.selection import Selection
-    from registry import Engine
+accept_option = click.option(
+    "--accept-failures", is_flag=True, help="Finish although samples failed."
+)
+judge_option = click.option(
+    "--judge",
+    default="",
+    metavar="SPEC",
+    help="The second model, for benchmarks whose answers a model grades or extracts.",
+)
+run_argument = click.argument("run_id", metavar="ID", type=int, shell_complete=complete_run)
 
 
 @hookimpl
 def register_commands(cli: click.Group) -> None:
-    """Add the commands that need a model."""
-    cli.add_command(run)
-    cli.add_command(resume)
+    """Add the commands that need a model, or its stored responses."""
+    for command in (run, resume, rescore):
+        cli.add_command(command)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What was typed for a run; stored with it, so that `resume` asks the same again."""
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
-    model: str
-    data: Mapping[str, str]
-    words: Mapping[str, Sequence[str]]
-    limit: int | None
-    limit_per_subject: int | None
-    subjects: Sequence[str]
-    sample: bool
-    replicas: int
-    address: str
-    base_url: str
-    engine_arguments: Mapping[str, str]
 
-    def stored(self, benchmark: str) -> dict[str, Any]:
-        """Return the options of one benchmark's run as the store keeps them."""
-        return {
-            "data": self.data.get(benchmark, ""),
-            "words": list(self.words.get(benchmark, ())),
-            "limit": self.limit,
-            "limit_per_subject": self.limit_per_subject,
-            "subjects": list(self.subjects),
-            "sample": self.sample,
-            "replicas": self.replicas,
-            "address": self.address,
-            "base_url": self.base_url,
-            "engine_arguments": dict(self.engine_arguments),
-        }
+def _comma(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    return _words(value)
 
 
 def _pairs(
@@ -72,17 +51,13 @@ def _pairs(
     return pairs
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
 @click.command(
     epilog=examples(
-        "podium run clock --model echo:",
-        "podium run mmlu mimic-cxr --sample --model ./gemma-3-270m",
+        "podium run mmlu --sample --model echo:B",
+        "podium run mmlu mimic-cxr --sample --model ./gemma-3-4b-it",
         "podium run mmlu --model google/gemma-3-4b-pt --data mmlu=DIR --replicas 4",
         "podium run mmlu --variant 0-shot --limit-per-subject 8 --model DIR --format json",
-        "podium run mmlu --model replay:responses.jsonl.gz",
+        "podium run mmlu --variant first-token --model replay:responses.jsonl.gz",
     )
 )
 @click.argument("benchmarks", nargs=-1, shell_complete=complete_benchmark)
@@ -93,6 +68,7 @@ def _words(text: str) -> tuple[str, ...]:
     metavar="SPEC",
     help="A folder or hub id (vLLM), echo:TEXT, or replay:FILE.",
 )
+@judge_option
 @click.option(
     "--data",
     multiple=True,
@@ -111,13 +87,9 @@ def _words(text: str) -> tuple[str, ...]:
 @click.option("--limit", type=click.IntRange(1), help="Ask only the first N samples of each.")
 @click.option("--limit-per-subject", type=click.IntRange(1), help="Only the first N a subject.")
 @click.option(
-    "--subjects",
-    default="",
-    callback=lambda _context, _parameter, value: _words(value),
-    metavar="NAME,NAME",
-    help="Ask only these subjects.",
+    "--subjects", default="", callback=_comma, metavar="NAME,NAME", help="Ask only these subjects."
 )
-@click.option("--accept-failures", is_flag=True, help="Finish although samples failed.")
+@accept_option
 @click.option("--replicas", type=click.IntRange(1), default=1, help="Copies of the model.")
 @click.option("--address", default="", metavar="HOST:PORT", help="A running Ray cluster.")
 @click.option("--base-url", default="", metavar="URL", help="Where an endpoint is served.")
@@ -147,47 +119,108 @@ def run(
     All benchmarks of a command share one stream into the same replicas. Whatever ends it early,
     answers that came back are kept: podium resume goes on.
     """
+    from evaluators import session
+    from evaluators.evaluate import check_fit
+
     names = _names(podium, benchmarks, everything)
-    words = {name: _words(text) for name, text in _by_name("--variant", variant, names).items()}
-    options = Options(data=_by_name("--data", data, names), words=words, **typed)
-    selections = [_select(podium, name, options.stored(name)) for name in names]
-    engine = _open(podium, options.model, options.stored(""))
-    runs = _begin(podium, engine, selections, options)
-    _carry_out(podium, engine, runs, accept_failures, style)
+    folders = _by_name("--data", data, names)
+    words = _by_name("--variant", variant, names)
+    planned = [
+        session.plan(
+            podium,
+            name,
+            session.Options(data=folders.get(name, ""), words=_words(words.get(name, "")), **typed),
+        )
+        for name in names
+    ]
+    options = planned[0].options
+    engine = session.open_model(podium, options.model, options)
+    judge = session.open_model(podium, options.judge, options) if options.judge else None
+    check_fit([each.selection for each in planned], engine)
+    runs = [session.begin(podium, each, engine, judge) for each in planned]
+    session.carry_out(podium, runs, engine, judge, accept_failures=accept_failures, style=style)
 
 
 @click.command(epilog=examples("podium resume 41", "podium resume 41 --accept-failures"))
-@click.argument("run_id", metavar="ID", type=int, shell_complete=complete_run)
-@click.option("--accept-failures", is_flag=True, help="Finish although samples failed.")
+@run_argument
+@accept_option
 @format_option
 @pass_podium
 def resume(podium: Podium, run_id: int, accept_failures: bool, style: str) -> None:
     """Go on with a run: send only samples that have no response, then score it."""
+    from evaluators import session
     from evaluators.evaluate import Run
 
     view = podium.store.run(run_id)
-    selection = _select(podium, view.benchmark, view.run.options)
-    if selection.items_hash != view.run.items_hash:
-        raise DatasetError(
-            f"the samples of run {run_id} have changed since it began. "
-            f"Start another with: podium run {view.benchmark} --model {view.run.model_spec}"
-        )
-    engine = _open(podium, view.run.model_spec, view.run.options)
+    planned = session.plan(podium, view.benchmark, session.Options.stored(view.run.options))
+    again = f"Start another with: podium run {view.benchmark} --model {view.run.model_spec}"
+    if planned.selection.items_hash != view.run.items_hash:
+        raise DatasetError(f"the samples of run {run_id} have changed since it began. {again}")
+    options = planned.options
+    engine = session.open_model(podium, options.model, options)
     if engine.identity.revision != view.run.model_revision:
-        raise RegistryError(
-            f"the model of run {run_id} has changed since it began. "
-            f"Start another with: podium run {view.benchmark} --model {view.run.model_spec}"
-        )
-    _carry_out(podium, engine, [Run(run_id, selection)], accept_failures, style)
+        raise RegistryError(f"the model of run {run_id} has changed since it began. {again}")
+    judge = session.open_model(podium, options.judge, options) if options.judge else None
+    session.carry_out(
+        podium,
+        [Run(run_id, planned.selection)],
+        engine,
+        judge,
+        accept_failures=accept_failures,
+        style=style,
+    )
+
+
+@click.command(
+    epilog=examples(
+        "podium rescore 41",
+        "podium rescore 41 --variant podium",
+        "podium rescore 41 --judge ./judge-model",
+    )
+)
+@run_argument
+@click.option(
+    "--variant", default="", callback=_comma, metavar="WORD,WORD", help="Another parser or policy."
+)
+@judge_option
+@accept_option
+@format_option
+@pass_podium
+def rescore(
+    podium: Podium,
+    run_id: int,
+    variant: tuple[str, ...],
+    judge: str,
+    accept_failures: bool,
+    style: str,
+) -> None:
+    """Score a run's stored responses again, without the model.
+
+    With another variant or judge the result is a run of its own beside the first. Only settings
+    that leave the prompts as they were can be changed.
+    """
+    from evaluators import session
+    from evaluators.evaluate import Run
+
+    view = podium.store.run(run_id)
+    before = session.Options.stored(view.run.options)
+    first = session.plan(podium, view.benchmark, before)
+    words = [*before.words, *variant]
+    planned = session.plan(podium, view.benchmark, session.with_words(before, words, judge))
+    session.check_same_prompts(run_id, first.selection, planned.selection)
+    opened = session.open_model(podium, planned.options.judge, before) if judge else None
+    if not variant and not judge:
+        runs = [Run(run_id, planned.selection)]
+    else:
+        runs = [session.derive(podium, run_id, planned, opened)]
+    session.carry_out(podium, runs, None, opened, accept_failures=accept_failures, style=style)
 
 
 def _names(podium: Podium, benchmarks: Sequence[str], everything: bool) -> list[str]:
     if everything == bool(benchmarks):
         raise click.UsageError("Name benchmarks, or give --all. See them with: podium benchmarks")
-    return [
-        podium.plugins.benchmark(n).name
-        for n in dict.fromkeys(benchmarks or podium.plugins.benchmarks)
-    ]
+    wanted = dict.fromkeys(benchmarks or podium.plugins.benchmarks)
+    return [podium.plugins.benchmark(name).name for name in wanted]
 
 
 def _by_name(option: str, pairs: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
@@ -200,126 +233,3 @@ def _by_name(option: str, pairs: Mapping[str, str], names: Sequence[str]) -> dic
             f"Say which benchmark {option} is for: {option} {names[0]}={pairs['']}"
         )
     return {name or names[0]: value for name, value in pairs.items()}
-
-
-def _select(podium: Podium, name: str, options: Mapping[str, Any]) -> "Selection":
-    from evaluators.selection import Narrowing, select
-
-    return select(
-        podium.plugins.benchmark(name),
-        options["words"],
-        Path(options["data"]) if options["data"] else None,
-        Narrowing(
-            limit=options["limit"],
-            limit_per_subject=options["limit_per_subject"],
-            subjects=tuple(options["subjects"]),
-        ),
-        sample=options["sample"],
-    )
-
-
-def _open(podium: Podium, spec: str, options: Mapping[str, Any]) -> "Engine":
-    from evaluators.engines import open_engine
-
-    serving = EngineOptions(
-        replicas=options["replicas"],
-        address=options["address"],
-        base_url=options["base_url"],
-        arguments=options["engine_arguments"],
-    )
-    return open_engine(spec, serving, podium.plugins.engines)
-
-
-def _begin(
-    podium: Podium, engine: "Engine", selections: Sequence["Selection"], options: Options
-) -> list["Run"]:
-    from evaluators.evaluate import begin, check_fit
-    from registry.discovery import podium_version
-    from registry.store import RunPlan
-
-    check_fit(selections, engine)
-    runs = []
-    for selection in selections:
-        benchmark = selection.benchmark
-        plugin = podium.plugins.plugin_of(benchmark.name)
-        plan = RunPlan(
-            benchmark=benchmark,
-            variant=selection.variant.name,
-            identity=engine.identity,
-            model_spec=options.model,
-            scope=selection.scope,
-            scope_reason=selection.scope_reason,
-            plugin=plugin.name,
-            plugin_version=plugin.version,
-            podium_version=podium_version(),
-            dataset=selection.dataset,
-            dataset_revision=selection.revision,
-            items_hash=selection.items_hash,
-            n_samples=len(selection.samples),
-            excluded=selection.excluded,
-            options=options.stored(benchmark.name),
-        )
-        runs.append(begin(podium.store, plan, selection))
-    return runs
-
-
-def _carry_out(
-    podium: Podium, engine: "Engine", runs: Sequence["Run"], accept_failures: bool, style: str
-) -> None:
-    """Ask, score and report; on Ctrl-C say what is kept and how to go on."""
-    from evaluators.evaluate import ask, conclude
-    from evaluators.private import Responses
-    from evaluators.progress import counted
-    from evaluators.report import show_runs
-    from registry.datasets import podium_home
-
-    for each in runs:
-        for line in _notes(each):
-            click.echo(line, err=True)
-    responses = Responses(podium_home() / "private")
-    total = sum(len(each.selection.samples) for each in runs)
-    try:
-        with counted(engine.identity.model, total) as count:
-            ask(podium.store, engine, runs, responses, count)
-    except KeyboardInterrupt:
-        ids = " ".join(str(each.id) for each in runs)
-        click.echo(
-            f"\nStopped; all answers so far are kept. Go on with: podium resume {ids}", err=True
-        )
-        raise SystemExit(130) from None
-    finally:
-        engine.close()
-    reports = [
-        conclude(podium.store, each, responses, accept_failures=accept_failures) for each in runs
-    ]
-    show_runs(podium, reports, style)
-    unfinished = [report for report in reports if not report.finished]
-    for report in unfinished:
-        click.echo(_unfinished(report), err=True)
-    if unfinished:
-        raise SystemExit(1)
-
-
-def _notes(run: "Run") -> list[str]:
-    """Return what the user should know before a run: which part it is, and what fell out."""
-    from registry.tables import Scope
-
-    selection = run.selection
-    name = f"run {run.id}: {selection.benchmark.name} ({selection.variant.name})"
-    lines = [f"{name}: {len(selection.samples):,} samples, {selection.scope}"]
-    if selection.scope == Scope.PARTIAL:
-        lines.append(f"  partial: {selection.scope_reason}; it has a board of its own")
-    lines.extend(f"  left out: {n} {reason}" for reason, n in selection.excluded.items())
-    return lines
-
-
-def _unfinished(report: "Report") -> str:
-    counts = []
-    if report.failed:
-        counts.append(f"{report.failed:,} failed (first: {report.first_failure})")
-    if report.missing:
-        counts.append(f"{report.missing:,} have no answer")
-    return (
-        f"Run {report.run_id} is unfinished: {', '.join(counts)}. Go on with: podium resume "
-        f"{report.run_id}" + (", or add --accept-failures" if report.failed else "")
-    )

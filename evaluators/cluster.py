@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import pickle
+import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ class Replica(vLLMEngineStageUDF):  # type: ignore[misc]
             return Prediction(
                 sample_id=request.sample_id,
                 run_id=request.run_id,
+                stage=request.stage,
                 outcome=Outcome.FAILED,
                 reason=self._problem,
             )
@@ -101,7 +103,7 @@ def predict(serving: Serving, requests: Iterable[Request]) -> Iterator[Predictio
 
     Raises EngineError where the model cannot be loaded.
     """
-    with _connected(serving):
+    with _chatter_to(serving.log_file), _connected(serving):
         blocks = [ray.put(block) for block in _blocks(requests, serving.rows_a_block)]
         if not blocks:
             return
@@ -151,8 +153,6 @@ def _connected(serving: Serving) -> Iterator[None]:
 
     Without an explicit address Ray would join whatever cluster a crashed program left behind.
     """
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     if not ray.is_initialized():
         ray.init(
@@ -171,10 +171,29 @@ def _connected(serving: Serving) -> Iterator[None]:
         ray.shutdown()
 
 
-def _print_to(log_file: str) -> None:
+@contextmanager
+def _chatter_to(log_file: Path) -> Iterator[None]:
+    """Let what libraries print go to the log; this program's own words still reach the terminal.
+
+    Ray and vLLM print from C++ and from loggers of their own, which only the descriptor catches.
+    """
+    sys.stderr.flush()
+    terminal, stderr = os.dup(2), sys.stderr
+    _print_to(str(log_file), descriptors=(2,))
+    sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1)
+    try:
+        yield
+    finally:
+        sys.stderr.close()
+        sys.stderr = stderr
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
+def _print_to(log_file: str, descriptors: tuple[int, ...] = (1, 2)) -> None:
     """Send what this process and its children print to the end of the file."""
     if log_file:
-        descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
-        os.close(descriptor)
+        log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for descriptor in descriptors:
+            os.dup2(log, descriptor)
+        os.close(log)

@@ -41,6 +41,7 @@ class EchoEngine:
         for request in requests:
             yield Prediction(
                 run_id=request.run_id,
+                stage=request.stage,
                 sample_id=request.sample_id,
                 text="" if request.prompt.choices else self._reply or question(request.prompt),
                 logprobs=weights(request.prompt, self._reply),
@@ -78,7 +79,9 @@ class ReplayEngine:
             yield self._recorded(request)
 
     def _recorded(self, request: Request) -> Prediction:
-        prediction = Prediction(run_id=request.run_id, sample_id=request.sample_id)
+        prediction = Prediction(
+            run_id=request.run_id, stage=request.stage, sample_id=request.sample_id
+        )
         record = self._records.get(request.sample_id)
         if record is None:
             reason = f"{self._path.name} has no response for this sample"

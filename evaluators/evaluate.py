@@ -21,7 +21,7 @@ from registry import (
     Request,
     Terms,
 )
-from registry.store import RunPlan, Store
+from registry.store import Store
 
 APPEND_SECONDS = 1.0
 APPEND_ROWS = 200
@@ -50,15 +50,16 @@ class DataRefused(RegistryError):
     """Credentialed or gated data on its way to an engine that is not local."""
 
 
-def check_fit(selections: Iterable[Selection], engine: Engine) -> None:
+def check_fit(selections: Iterable[Selection], engine: Engine, *, images: bool = True) -> None:
     """Refuse what the engine cannot or must not be asked, before anything is loaded.
 
     Raises DataRefused where restricted data would leave this machine and its private network, and
-    EngineError where a benchmark has pictures and the model takes none.
+    EngineError where a benchmark has pictures and the model takes none (a judge reads text: then
+    `images` is False).
     """
     for selection in selections:
         benchmark = selection.benchmark
-        if "image" in benchmark.modalities and not engine.identity.takes_images:
+        if images and "image" in benchmark.modalities and not engine.identity.takes_images:
             raise EngineError(
                 f"{benchmark.name} asks about images, and {engine.identity.model} takes text only. "
                 "Leave it out, or name a model with a vision part: --model DIR"
@@ -69,11 +70,6 @@ def check_fit(selections: Iterable[Selection], engine: Engine) -> None:
                 f"{engine.identity.model}, which is not on this machine or its private network. "
                 f"Serve a model locally: podium run {benchmark.name} --model DIR"
             )
-
-
-def begin(store: Store, plan: RunPlan, selection: Selection) -> Run:
-    """Store the run that is about to be asked."""
-    return Run(store.begin(plan), selection)
 
 
 def ask(
@@ -88,13 +84,19 @@ def ask(
     Whatever ends it early (an error, Ctrl-C), all answers that came back are stored.
     """
     requests = [r for run in runs for r in requests_of(run, store.answered(run.id))]
-    waiting = _Waiting(store, responses, {run.id: run.selection.benchmark for run in runs})
-    try:
-        for prediction in engine.predict(by_prefix(requests)):
-            waiting.add(prediction)
-            on_answer(prediction)
-    finally:
-        waiting.store_all()
+    _send(store, engine, runs, requests, responses, on_answer)
+
+
+def review(
+    store: Store,
+    reviewer: Engine,
+    runs: Sequence[Run],
+    responses: Responses,
+    on_answer: Callable[[Prediction], None],
+) -> None:
+    """Put the stored responses to the reviewer (judge or extractor), where it has not seen them."""
+    requests = [r for run in runs for r in reviews_of(run, store, responses)]
+    _send(store, reviewer, runs, requests, responses, on_answer)
 
 
 def requests_of(run: Run, answered: set[str]) -> Iterator[Request]:
@@ -103,6 +105,38 @@ def requests_of(run: Run, answered: set[str]) -> Iterator[Request]:
     for sample in run.selection.samples:
         if sample.id not in answered:
             yield Request(run.id, sample.id, prompt(sample))
+
+
+def reviews_of(run: Run, store: Store, responses: Responses) -> Iterator[Request]:
+    """Yield the requests to review a run's responses; failed ones have nothing to review."""
+    step = run.selection.task.review
+    if step is None:
+        return
+    samples = {sample.id: sample for sample in run.selection.samples}
+    done = store.answered(run.id, step.name)
+    for prediction in responses.joined(run.selection.benchmark, store.predictions(run.id)):
+        if prediction.outcome is Outcome.FAILED or prediction.sample_id in done:
+            continue
+        prompt = step.prompt(samples[prediction.sample_id], prediction)
+        if prompt is not None:
+            yield Request(run.id, prediction.sample_id, prompt, step.name)
+
+
+def _send(
+    store: Store,
+    engine: Engine,
+    runs: Sequence[Run],
+    requests: Sequence[Request],
+    responses: Responses,
+    on_answer: Callable[[Prediction], None],
+) -> None:
+    waiting = _Waiting(store, responses, {run.id: run.selection.benchmark for run in runs})
+    try:
+        for prediction in engine.predict(by_prefix(requests)) if requests else ():
+            waiting.add(prediction)
+            on_answer(prediction)
+    finally:
+        waiting.store_all()
 
 
 def by_prefix(requests: Sequence[Request]) -> list[Request]:
@@ -121,7 +155,7 @@ def by_prefix(requests: Sequence[Request]) -> list[Request]:
 def conclude(store: Store, run: Run, responses: Responses, *, accept_failures: bool) -> Report:
     """Score the run and finish it, if every sample is answered or failures are accepted."""
     selection = run.selection
-    stored = responses.joined(selection.benchmark, store.predictions(run.id))
+    stored = _reviewed(store, run, responses)
     failures = [p for p in stored if p.outcome is Outcome.FAILED]
     report = Report(
         run_id=run.id,
@@ -137,6 +171,24 @@ def conclude(store: Store, run: Run, responses: Responses, *, accept_failures: b
     details, measured = score(selection.task, samples, stored)
     store.finish(run.id, details, measured, failures_accepted=bool(failures))
     return replace(report, finished=True)
+
+
+def _reviewed(store: Store, run: Run, responses: Responses) -> list[Prediction]:
+    """Return the run's predictions, each with its review; one whose review failed is failed."""
+    benchmark, step = run.selection.benchmark, run.selection.task.review
+    stored = responses.joined(benchmark, store.predictions(run.id))
+    if step is None:
+        return stored
+    made = responses.joined(benchmark, store.predictions(run.id, step.name))
+    reviews = {p.sample_id: p for p in made}
+    return [_with_review(p, reviews.get(p.sample_id)) for p in stored]
+
+
+def _with_review(prediction: Prediction, made: Prediction | None) -> Prediction:
+    if made is not None and made.outcome is Outcome.FAILED:
+        reason = f"its {made.stage} failed: {made.reason}"
+        return replace(prediction, outcome=Outcome.FAILED, reason=reason)
+    return replace(prediction, review=made)
 
 
 class _Waiting:

@@ -24,8 +24,9 @@ class Responses:
         if benchmark.terms is Terms.OPEN:
             return list(predictions)
         written = [p for p in predictions if p.text]
-        for run_id in {p.run_id for p in written}:
-            self._append(run_id, [p for p in written if p.run_id == run_id])
+        for run_id, stage in {(p.run_id, p.stage) for p in written}:
+            mine = [p for p in written if (p.run_id, p.stage) == (run_id, stage)]
+            self._append(run_id, stage, mine)
         return [replace(p, text="") for p in predictions]
 
     def joined(self, benchmark: Benchmark, predictions: Iterable[Prediction]) -> list[Prediction]:
@@ -33,16 +34,18 @@ class Responses:
         stored = list(predictions)
         if benchmark.terms is Terms.OPEN or not stored:
             return stored
-        file = self._file(stored[0].run_id)
+        file = self._file(stored[0].run_id, stored[0].stage)
         texts = {r["id"]: r["response"] for r in json_lines(file)} if file.exists() else {}
         return [replace(p, text=texts.get(p.sample_id, p.text)) for p in stored]
 
-    def _file(self, run_id: int) -> Path:
-        return self._folder / f"run-{run_id}.jsonl"
+    def _file(self, run_id: int, stage: str) -> Path:
+        return self._folder / f"run-{run_id}-{stage}.jsonl"
 
-    def _append(self, run_id: int, predictions: Iterable[Prediction]) -> None:
+    def _append(self, run_id: int, stage: str, predictions: Iterable[Prediction]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        with os.fdopen(os.open(self._file(run_id), flags, 0o600), "a", encoding="utf-8") as file:
+        with os.fdopen(
+            os.open(self._file(run_id, stage), flags, 0o600), "a", encoding="utf-8"
+        ) as file:
             for p in predictions:
                 file.write(json.dumps({"id": p.sample_id, "response": p.text}) + "\n")

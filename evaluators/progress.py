@@ -1,6 +1,5 @@
 """One progress line for a run, on the terminal's error stream, so that results can be piped."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -48,5 +47,5 @@ def counted(label: str, total: int) -> Iterator[Counter]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(file=sys.stderr)) as progress:
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         yield Counter(progress, label, total)

@@ -189,6 +189,7 @@ def _stamped(prediction: Prediction, request: Request, replica: str, started: fl
     return replace(
         prediction,
         run_id=request.run_id,
+        stage=request.stage,
         replica=replica,
         started=started,
         seconds=time.time() - started,

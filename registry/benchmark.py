@@ -12,6 +12,9 @@ from typing import Any, TypeAlias
 
 from registry.errors import UnknownName
 
+ANSWER = "answer"
+"""The stage of a prediction that the evaluated model made; reviews carry their own name."""
+
 
 class Outcome(StrEnum):
     """What became of a request. `failed` never has a score: no number for no answer."""
@@ -147,11 +150,13 @@ class Prediction:
     """What came back for one request: text, or the log-probability (nats) of each choice.
 
     `seconds` is the request's latency and `started` the wall-clock second it was sent, both on the
-    clock of `replica`. `shots` counts the worked examples that were left in the prompt.
+    clock of `replica`. `shots` counts the worked examples that were left in the prompt. `review` is
+    what the second model of a task said of it, where there is one; it is not stored with it.
     """
 
     sample_id: str
     run_id: int = 0
+    stage: str = ANSWER
     outcome: Outcome = Outcome.ANSWERED
     text: str = ""
     logprobs: Mapping[str, float] = field(default_factory=dict)
@@ -166,6 +171,7 @@ class Prediction:
     replica: str = ""
     prompt_hash: str = ""
     shots: int = 0
+    review: "Prediction | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +244,21 @@ def as_asked(sample: Sample) -> Prompt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """A second model's pass over stored responses: a judge that grades, an extractor that reads.
+
+    `prompt` returns what to ask about one response, or None where there is nothing to ask. What
+    comes back is the prediction's `review` when the metrics judge it; who reviews (and the hash of
+    `prompt_text`, the wording) is part of the score's variant.
+    """
+
+    name: str
+    prompt: Callable[[Sample, Prediction], Prompt | None]
+    prompt_text: str
+    official: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What one variant of a benchmark asks, and how answers are judged.
 
@@ -248,6 +269,7 @@ class Task:
     dataset: Dataset
     metrics: tuple[Metric, ...]
     prompt: Callable[[Sample], Prompt] = as_asked
+    review: Review | None = None
     baselines: Mapping[str, Callable[[Sample], Prediction]] = field(default_factory=dict)
 
     @property

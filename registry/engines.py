@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from registry.benchmark import Prediction, Prompt
+from registry.benchmark import ANSWER, Prediction, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class Request:
     run_id: int
     sample_id: str
     prompt: Prompt
+    stage: str = ANSWER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

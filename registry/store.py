@@ -11,12 +11,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, Select, create_engine, event, func, inspect, make_url, text
+from sqlalchemy import (
+    URL,
+    Engine,
+    Select,
+    create_engine,
+    event,
+    func,
+    inspect,
+    literal,
+    make_url,
+    text,
+)
 from sqlalchemy import select as select_columns
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session, col, delete, insert, select
 
-from registry.benchmark import Benchmark, Metric, Outcome, Prediction, SampleScore, Score
+from registry.benchmark import ANSWER, Benchmark, Metric, Outcome, Prediction, SampleScore, Score
 from registry.datasets import podium_home
 from registry.engines import Identity
 from registry.errors import StoreError, UnknownName
@@ -185,16 +196,33 @@ class Store:
             session.flush()
             return _key(run.id)
 
+    def derive(self, run_id: int, *, variant: str, options: dict[str, Any]) -> int:
+        """Insert another scoring of a run: its row with another variant, and its responses."""
+        with self._transaction() as session:
+            values = session.get_one(RunRow, run_id).model_dump(exclude={"id", "finished_at"})
+            derived = RunRow(**values | {"variant": variant, "options": options})
+            session.add(derived)
+            session.flush()
+            columns = [c.name for c in PredictionRow.__table__.columns]  # type: ignore[attr-defined]
+            kept = [getattr(PredictionRow, name) for name in columns if name != "run_id"]
+            responses = select(literal(_key(derived.id)), *kept).where(
+                PredictionRow.run_id == run_id, PredictionRow.stage == ANSWER
+            )
+            names = ["run_id", *(name for name in columns if name != "run_id")]
+            session.execute(insert(PredictionRow).from_select(names, responses))
+            return _key(derived.id)
+
     def append(self, predictions: Sequence[Prediction]) -> None:
         """Store predictions in one transaction; a retried sample's answer replaces its failure."""
         if not predictions:
             return
         rows = [_prediction_row(p) for p in predictions]
         with self._transaction() as session:
-            for run_id in {p.run_id for p in predictions}:
+            for run_id, stage in {(p.run_id, p.stage) for p in predictions}:
                 session.execute(
                     delete(PredictionRow).where(
                         col(PredictionRow.run_id) == run_id,
+                        col(PredictionRow.stage) == stage,
                         col(PredictionRow.outcome) == Outcome.FAILED,
                         col(PredictionRow.sample_id).in_(
                             [p.sample_id for p in predictions if p.run_id == run_id]
@@ -203,17 +231,21 @@ class Store:
                 )
             session.execute(insert(PredictionRow), rows)
 
-    def answered(self, run_id: int) -> set[str]:
+    def answered(self, run_id: int, stage: str = ANSWER) -> set[str]:
         """Return the ids of the run's samples that have a response (a failure is none)."""
         query = select(PredictionRow.sample_id).where(
-            PredictionRow.run_id == run_id, PredictionRow.outcome != Outcome.FAILED
+            PredictionRow.run_id == run_id,
+            PredictionRow.stage == stage,
+            PredictionRow.outcome != Outcome.FAILED,
         )
         with self.session() as session:
             return set(session.exec(query))
 
-    def predictions(self, run_id: int) -> Iterator[Prediction]:
+    def predictions(self, run_id: int, stage: str = ANSWER) -> Iterator[Prediction]:
         """Yield what came back for a run, by sample id."""
-        query = select(PredictionRow).where(PredictionRow.run_id == run_id)
+        query = select(PredictionRow).where(
+            PredictionRow.run_id == run_id, PredictionRow.stage == stage
+        )
         with self.session() as session:
             rows = session.exec(query.order_by(PredictionRow.sample_id))
             for row in rows.yield_per(1000):
@@ -317,18 +349,18 @@ class Store:
         with self.session() as session:
             return list(session.exec(select(BenchmarkRow.name).order_by(BenchmarkRow.name)))
 
-    def usage(self, run_id: int) -> "Usage":
+    def usage(self, run_id: int, stage: str = ANSWER) -> "Usage":
         """Return what a run's predictions cost, summed in the database."""
         row = PredictionRow
         totals = select(
-            func.count(),
+            func.coalesce(func.sum(row.requests), 0),
             func.coalesce(func.sum(row.prompt_tokens), 0),
             func.coalesce(func.sum(row.cached_tokens), 0),
             func.coalesce(func.sum(row.output_tokens), 0),
-        ).where(row.run_id == run_id)
+        ).where(row.run_id == run_id, row.stage == stage)
         spans = (
             select(func.min(row.started), func.max(row.started + row.seconds))
-            .where(row.run_id == run_id, row.started > 0)
+            .where(row.run_id == run_id, row.stage == stage, row.started > 0)
             .group_by(row.replica)
         )
         with self.session() as session:
@@ -379,7 +411,7 @@ def _model_id(session: Session, name: str) -> int:
 
 
 def _prediction_row(prediction: Prediction) -> dict[str, Any]:
-    row = {name: getattr(prediction, name) for name in prediction.__slots__}
+    row = {name: getattr(prediction, name) for name in prediction.__slots__ if name != "review"}
     return row | {"outcome": prediction.outcome.value, "logprobs": dict(prediction.logprobs)}
 
 
@@ -404,7 +436,7 @@ def _score_row(run: RunRow, measured: Measured) -> dict[str, Any]:
 def _outcomes(session: Session, run_ids: Sequence[int]) -> dict[int, dict[str, int]]:
     query = (
         select(PredictionRow.run_id, PredictionRow.outcome, func.count())
-        .where(col(PredictionRow.run_id).in_(run_ids))
+        .where(col(PredictionRow.run_id).in_(run_ids), PredictionRow.stage == ANSWER)
         .group_by(col(PredictionRow.run_id), col(PredictionRow.outcome))
     )
     counts: dict[int, dict[str, int]] = {}

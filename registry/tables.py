@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import JSON, Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from registry.benchmark import ANSWER
+
 
 def now() -> datetime:
     """Return the present second in UTC."""
@@ -115,11 +117,13 @@ class PredictionRow(SQLModel, table=True):
 
     run_id: int = Field(foreign_key="run.id", primary_key=True)
     sample_id: str = Field(primary_key=True)
+    stage: str = Field(default=ANSWER, primary_key=True)
     outcome: str
     text: str = ""
     logprobs: dict[str, float] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     reason: str = ""
     finish_reason: str = ""
+    requests: int = 1
     prompt_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0

@@ -86,11 +86,13 @@ def upgrade() -> None:
         "prediction",
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("sample_id", sa.String(), nullable=False),
+        sa.Column("stage", sa.String(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("logprobs", sa.JSON(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("finish_reason", sa.String(), nullable=False),
+        sa.Column("requests", sa.Integer(), nullable=False),
         sa.Column("prompt_tokens", sa.Integer(), nullable=False),
         sa.Column("cached_tokens", sa.Integer(), nullable=False),
         sa.Column("output_tokens", sa.Integer(), nullable=False),
@@ -100,7 +102,7 @@ def upgrade() -> None:
         sa.Column("prompt_hash", sa.String(), nullable=False),
         sa.Column("shots", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"]),
-        sa.PrimaryKeyConstraint("run_id", "sample_id"),
+        sa.PrimaryKeyConstraint("run_id", "sample_id", "stage"),
     )
     op.create_table(
         "sample_score",

@@ -1,0 +1,230 @@
+"""What `podium run`, `resume` and `rescore` share: from typed options to concluded runs."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evaluators.engines import open_engine
+from evaluators.evaluate import Report, Run, ask, check_fit, conclude, review
+from evaluators.private import Responses
+from evaluators.progress import counted
+from evaluators.report import show_runs
+from evaluators.selection import Narrowing, Selection, select
+from registry import Engine, EngineOptions, RegistryError
+from registry.cli.context import Podium
+from registry.datasets import podium_home
+from registry.discovery import podium_version
+from registry.store import RunPlan
+from registry.tables import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was typed for one benchmark's run; stored with it, so that it can be asked again."""
+
+    model: str
+    judge: str = ""
+    data: str = ""
+    words: Sequence[str] = ()
+    limit: int | None = None
+    limit_per_subject: int | None = None
+    subjects: Sequence[str] = ()
+    sample: bool = False
+    replicas: int = 1
+    address: str = ""
+    base_url: str = ""
+    engine_arguments: Mapping[str, str]
+
+    @classmethod
+    def stored(cls, values: Mapping[str, Any]) -> "Options":
+        """Return the options as a run's row keeps them."""
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One benchmark that is about to be run."""
+
+    options: Options
+    selection: Selection
+
+
+def plan(podium: Podium, benchmark: str, options: Options) -> Planned:
+    """Read the samples that the options ask for."""
+    narrowing = Narrowing(
+        limit=options.limit,
+        limit_per_subject=options.limit_per_subject,
+        subjects=tuple(options.subjects),
+    )
+    selection = select(
+        podium.plugins.benchmark(benchmark),
+        options.words,
+        Path(options.data).expanduser() if options.data else None,
+        narrowing,
+        sample=options.sample,
+    )
+    if selection.task.review and not options.judge:
+        raise RegistryError(
+            f"{benchmark} ({selection.variant.name}) needs a second model, its "
+            f"{selection.task.review.name}{_official(selection)}. Name one with: --judge SPEC"
+        )
+    return Planned(options, selection)
+
+
+def open_model(podium: Podium, spec: str, options: Options) -> Engine:
+    """Open the engine that a model spec names."""
+    serving = EngineOptions(
+        replicas=options.replicas,
+        address=options.address,
+        base_url=options.base_url,
+        arguments=options.engine_arguments,
+    )
+    return open_engine(spec, serving, podium.plugins.engines)
+
+
+def begin(podium: Podium, planned: Planned, engine: Engine, judge: Engine | None) -> Run:
+    """Store a run that is about to be asked, with everything that identifies it."""
+    selection, options = planned.selection, planned.options
+    plugin = podium.plugins.plugin_of(selection.benchmark.name)
+    run_plan = RunPlan(
+        benchmark=selection.benchmark,
+        variant=variant_name(selection, judge),
+        identity=engine.identity,
+        model_spec=options.model,
+        scope=selection.scope,
+        scope_reason=selection.scope_reason,
+        plugin=plugin.name,
+        plugin_version=plugin.version,
+        podium_version=podium_version(),
+        dataset=selection.dataset,
+        dataset_revision=selection.revision,
+        items_hash=selection.items_hash,
+        n_samples=len(selection.samples),
+        excluded=selection.excluded,
+        options={field.name: getattr(options, field.name) for field in fields(options)},
+    )
+    return Run(podium.store.begin(run_plan), selection)
+
+
+def variant_name(selection: Selection, judge: Engine | None) -> str:
+    """Return the variant's name; who reviews, and with which words, is part of it."""
+    step = selection.task.review
+    if step is None or judge is None:
+        return selection.variant.name
+    identity = judge.identity
+    who = "@".join(filter(None, (identity.model, identity.revision[:8])))
+    wording = hashlib.sha256(step.prompt_text.encode()).hexdigest()[:8]
+    return f"{selection.variant.name},{step.name}={who}#{wording}"
+
+
+def carry_out(
+    podium: Podium,
+    runs: Sequence[Run],
+    engine: Engine | None,
+    judge: Engine | None,
+    *,
+    accept_failures: bool,
+    style: str,
+) -> None:
+    """Ask the model, then the judge, score and report; exit 1 where a run stays unfinished.
+
+    Without an engine only what is stored is reviewed and scored. On Ctrl-C all answers are kept.
+    """
+    responses = Responses(podium_home() / "private")
+    for run in runs:
+        for line in _notes(run):
+            click.echo(line, err=True)
+    try:
+        if engine is not None:
+            check_fit([run.selection for run in runs], engine)
+            _stage(ask, podium, engine, runs, responses)
+        reviewed = [run for run in runs if run.selection.task.review]
+        if judge is not None and reviewed:
+            check_fit([run.selection for run in reviewed], judge, images=False)
+            _stage(review, podium, judge, reviewed, responses)
+    except KeyboardInterrupt:
+        click.echo(f"\nStopped; all answers so far are kept. Go on with: {_resume(runs)}", err=True)
+        raise SystemExit(130) from None
+    reports = [
+        conclude(podium.store, run, responses, accept_failures=accept_failures) for run in runs
+    ]
+    show_runs(podium, reports, style)
+    unfinished = [report for report in reports if not report.finished]
+    for report in unfinished:
+        click.echo(_unfinished(report), err=True)
+    if unfinished:
+        raise SystemExit(1)
+
+
+def _stage(
+    step: Any, podium: Podium, engine: Engine, runs: Sequence[Run], responses: Responses
+) -> None:
+    total = sum(len(run.selection.samples) for run in runs)
+    try:
+        with counted(engine.identity.model, total) as count:
+            step(podium.store, engine, runs, responses, count)
+    finally:
+        engine.close()
+
+
+def _official(selection: Selection) -> str:
+    step = selection.task.review
+    return f" (the authors use {step.official})" if step and step.official else ""
+
+
+def _resume(runs: Sequence[Run]) -> str:
+    return " && ".join(f"podium resume {run.id}" for run in runs)
+
+
+def _notes(run: Run) -> list[str]:
+    """Return what the user should know before a run: which part it is, and what fell out."""
+    selection = run.selection
+    name = f"run {run.id}: {selection.benchmark.name} ({selection.variant.name})"
+    lines = [f"{name}: {len(selection.samples):,} samples, {selection.scope}"]
+    if selection.scope == Scope.PARTIAL:
+        lines.append(f"  partial: {selection.scope_reason}; it has a board of its own")
+    lines.extend(f"  left out: {n} {reason}" for reason, n in selection.excluded.items())
+    return lines
+
+
+def _unfinished(report: Report) -> str:
+    counts = []
+    if report.failed:
+        counts.append(f"{report.failed:,} failed (first: {report.first_failure})")
+    if report.missing:
+        counts.append(f"{report.missing:,} have no answer")
+    resume = f"podium resume {report.run_id}"
+    accept = f", or accept them with: {resume} --accept-failures" if report.failed else ""
+    return f"Run {report.run_id} is unfinished: {', '.join(counts)}. Go on with: {resume}{accept}"
+
+
+def check_same_prompts(run_id: int, before: Selection, after: Selection) -> None:
+    """Refuse another variant whose prompts differ: the stored responses answer other questions."""
+    asked = {sample.id: before.task.prompt(sample) for sample in before.samples}
+    asks = {sample.id: after.task.prompt(sample) for sample in after.samples}
+    if asked != asks:
+        raise RegistryError(
+            f"{after.variant.name} asks other prompts than run {run_id} did, so its responses "
+            f"cannot be used. Ask them with: podium run {after.benchmark.name} "
+            f"--variant {after.variant.name}"
+        )
+
+
+def derive(podium: Podium, run_id: int, planned: Planned, judge: Engine | None) -> Run:
+    """Store a run of another variant or judge over the responses of the first."""
+    selection, options = planned.selection, planned.options
+    derived = podium.store.derive(
+        run_id,
+        variant=variant_name(selection, judge),
+        options={field.name: getattr(options, field.name) for field in fields(options)},
+    )
+    return Run(derived, selection)
+
+
+def with_words(options: Options, words: Sequence[str], judge: str) -> Options:
+    """Return the options of another scoring of the same responses."""
+    return replace(options, words=words or options.words, judge=judge or options.judge)
