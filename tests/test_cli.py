@@ -493,10 +493,17 @@ def test_a_board_without_runs_succeeds_and_says_what_to_type(podium: Type, style
     assert result.stderr == (
         "No run of clock yet. Start one with: podium run clock --model MODEL\n"
     )
-    if style == "json":
-        assert json.loads(result.stdout)["standings"] == []
-    else:
-        assert result.stdout == ""
+    assert (result.stdout == "") == (style != "json")
+
+
+def test_a_board_in_json_has_the_same_fields_with_and_without_runs(
+    podium: Type, store: Store
+) -> None:
+    nothing = json.loads(podium("leaderboard", "clock", "--format", "json").stdout)
+    assert (nothing["benchmark"], nothing["leader"], nothing["standings"]) == ("clock", None, [])
+    add_run(store, "acme/one", 0.5)
+    board = json.loads(podium("leaderboard", "clock", "--format", "json").stdout)
+    assert list(board) == list(nothing)
 
 
 def test_a_board_of_unfinished_runs_says_how_to_go_on(podium: Type, store: Store) -> None:

@@ -35,6 +35,16 @@ OTHERS = (
     Column("models", "n_models"),
     Column("to see it", "command"),
 )
+NO_BOARD: Record = {
+    **dict.fromkeys([field.name for field in fields(Group)]),
+    "higher_is_better": None,
+    "leader": None,
+    "n_models": 0,
+    "standings": [],
+    "baselines": [],
+    "other_boards": [],
+    "other_metrics": [],
+}
 
 
 @click.command(
@@ -129,7 +139,7 @@ def _why_empty(podium: Podium, benchmark: str, rows: Sequence["BoardRow"]) -> st
     if rows:
         return (
             f"No finished run of {benchmark} fits these options. "
-            f"See what there is with: podium runs --benchmark {benchmark}"
+            f"See which boards there are with: podium leaderboard {benchmark}"
         )
     unfinished = podium.store.runs(benchmark=benchmark)
     if unfinished:
@@ -146,7 +156,7 @@ def _why_empty(podium: Podium, benchmark: str, rows: Sequence["BoardRow"]) -> st
 def _item(benchmark: str, board: Board | None, typed_metric: str, top: int | None) -> Record:
     """Return the board as JSON has it; one without a finished run has no standings."""
     if board is None:
-        return {"benchmark": benchmark, "standings": [], "baselines": [], "other_boards": []}
+        return {**NO_BOARD, "benchmark": benchmark}
     return {
         **asdict(board.group),
         "higher_is_better": board.higher_is_better,
