@@ -368,6 +368,14 @@ class Store:
             seconds = sum(last - first for first, last in session.exec(spans))
         return Usage(requests, prompt, cached, output, round(seconds, 3))
 
+    def reviews(self, run_id: int) -> list[str]:
+        """Return the names of the reviews that a run's responses went through."""
+        query = select(PredictionRow.stage).where(
+            PredictionRow.run_id == run_id, PredictionRow.stage != ANSWER
+        )
+        with self.session() as session:
+            return list(session.exec(query.distinct().order_by(PredictionRow.stage)))
+
     def models(self) -> list[ModelRow]:
         """Return all models by name."""
         with self.session() as session:

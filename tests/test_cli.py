@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -316,10 +317,9 @@ def test_a_run_shows_what_identifies_it_what_came_back_and_what_it_cost(
         "answers             3 answered, 1 truncated",
         "judged by accuracy  4 answered",
         "excluded            2 no hands",
-        "prompt tokens       40 (16 cached)",
-        "engine seconds      3.500",
     ):
         assert f"\n{line}\n" in page
+    assert ["answers", "4", "40", "16", "8", "3.500"] in [fields(x) for x in page.splitlines()]
     item = json.loads(podium("runs", run_id, "--format", "json").stdout)
     assert item["usage"]["cached_tokens"] == 16
     assert item["dataset_revision"] == "abc123"
@@ -328,6 +328,16 @@ def test_a_run_shows_what_identifies_it_what_came_back_and_what_it_cost(
         ("ties", "", 1.0),
         ("accuracy", "always-12", 0.25),
     ]
+
+
+def test_a_review_s_cost_is_told_from_the_answers(podium: Type, store: Store) -> None:
+    run_id = add_run(store, "acme/one", 0.5)
+    store.append([replace(answer(run_id, "1"), stage="judge")])
+    item = json.loads(podium("runs", run_id, "--format", "json").stdout)
+    assert (item["usage"]["requests"], item["reviews"]["judge"]["requests"]) == (4, 1)
+    page = podium("runs", run_id).stdout
+    assert ["judge", "1", "10", "4", "2", "0.500"] in [fields(x) for x in page.splitlines()]
+    assert item["answered"] == 4
 
 
 def test_an_unfinished_run_says_how_to_go_on(podium: Type, store: Store) -> None:

@@ -1,6 +1,7 @@
 """The registry's database: what it keeps, what it refuses, and that it never half finishes."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,33 @@ def test_an_answer_is_a_fact_that_nothing_overwrites(store: Store) -> None:
     with pytest.raises(StoreError, match="UNIQUE"):
         store.append([answer(run_id, "1", Outcome.TRUNCATED), answer(run_id, "2")])
     assert store.run(run_id).outcomes == {"answered": 1}
+
+
+def test_a_review_s_failure_is_retried_apart_from_the_answer(store: Store) -> None:
+    run_id = begin_run(store)
+    failed = replace(answer(run_id, "1", Outcome.FAILED), stage="judge")
+    store.append([answer(run_id, "1"), failed])
+    assert (store.answered(run_id), store.answered(run_id, "judge")) == ({"1"}, set())
+    assert (store.reviews(run_id), store.run(run_id).outcomes) == (["judge"], {"answered": 1})
+    graded = replace(answer(run_id, "1"), stage="judge")
+    store.append([graded])
+    assert list(store.predictions(run_id, "judge")) == [graded]
+    assert [p.stage for p in store.predictions(run_id)] == ["answer"]
+
+
+def test_another_scoring_of_a_run_begins_with_its_responses(store: Store) -> None:
+    run_id = add_run(store, "acme/one", 0.5)
+    store.append([replace(answer(run_id, "1"), stage="judge")])
+    derived = store.derive(run_id, variant="strict", options={"judge": "b"})
+    view = store.run(derived)
+    assert (view.status, view.run.variant, view.run.options) == (
+        *("unfinished", "strict"),
+        {"judge": "b"},
+    )
+    kept = [replace(p, run_id=run_id) for p in store.predictions(derived)]
+    assert kept == list(store.predictions(run_id))
+    assert store.reviews(derived) == []
+    assert [row.run_id for row in store.board("clock")] == [run_id]
 
 
 def test_one_run_s_retry_leaves_another_run_s_failure(store: Store) -> None:

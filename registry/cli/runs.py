@@ -37,6 +37,14 @@ SCORES = (
     Column("std. error", "stderr"),
     Column("n", "n"),
 )
+USAGE = (
+    Column("of", "of"),
+    Column("requests", "requests"),
+    Column("prompt tokens", "prompt_tokens"),
+    Column("cached", "cached_tokens"),
+    Column("output tokens", "output_tokens"),
+    Column("engine seconds", "engine_seconds"),
+)
 IDENTITY = (
     "benchmark_version",
     "plugin",
@@ -135,6 +143,10 @@ def _show_run(podium: Podium, run_id: int, style: str) -> None:
         "judged": podium.store.judged(run_id),
         "excluded": view.run.excluded,
         "usage": asdict(podium.store.usage(run_id)),
+        "reviews": {
+            review: asdict(podium.store.usage(run_id, review))
+            for review in podium.store.reviews(run_id)
+        },
         "scores": [_score(score) for score in podium.store.scores(run_id)],
     }
     show_page(_page(item), item, style)
@@ -146,8 +158,7 @@ def _score(score: "ScoreRow") -> dict[str, Any]:
 
 
 def _page(item: Record) -> Page:
-    usage = item["usage"]
-    share = f" ({usage['cached_tokens']} cached)" if usage["cached_tokens"] else ""
+    usage = {"answers": item["usage"], **item["reviews"]}
     whole = [s for s in item["scores"] if not s["part"] and not s["baseline"]]
     parts = [s for s in item["scores"] if s["part"] and not s["baseline"]]
     baselines = [s for s in item["scores"] if s["baseline"] and not s["part"]]
@@ -173,12 +184,9 @@ def _page(item: Record) -> Page:
             **{f"judged by {m}": _counts(counts) for m, counts in item["judged"].items()},
             "excluded": _counts(item["excluded"]),
             "failures accepted": item["failures_accepted"],
-            "requests": usage["requests"],
-            "prompt tokens": f"{usage['prompt_tokens']}{share}",
-            "output tokens": usage["output_tokens"],
-            "engine seconds": usage["engine_seconds"],
         },
         tables=(
+            Table([{"of": stage, **used} for stage, used in usage.items()], USAGE, "Usage"),
             Table(whole, [c for c in SCORES if c.heading not in ("part", "baseline")], "Scores"),
             Table(parts, [c for c in SCORES if c.heading != "baseline"], "Breakdowns"),
             Table(baselines, [c for c in SCORES if c.heading != "part"], "Trivial baselines"),
