@@ -301,7 +301,7 @@ def test_a_run_shows_what_identifies_it_what_came_back_and_what_it_cost(
         scope="partial",
         scope_reason="2 images are missing",
         excluded={"no hands": 2},
-        options={"limit": 4},
+        options={"limit": 4, "subjects": [], "sample": False},
     )
     store.append([answer(run_id, sample) for sample in ("1", "2", "3")])
     store.append([answer(run_id, "4", Outcome.TRUNCATED)])
@@ -313,7 +313,7 @@ def test_a_run_shows_what_identifies_it_what_came_back_and_what_it_cost(
         "scope               partial: 2 images are missing",
         "model               echo:acme/one",
         "engine              echo 1.0",
-        "options             limit=4",
+        "options             limit=4, sample=no",
         "answers             3 answered, 1 truncated",
         "judged by accuracy  4 answered",
         "excluded            2 no hands",

@@ -7,7 +7,16 @@ import click
 
 from registry.cli.completion import complete_benchmark, complete_model, complete_run
 from registry.cli.context import Podium, examples, pass_podium
-from registry.cli.output import Column, Page, Record, Table, format_option, show, show_page
+from registry.cli.output import (
+    Column,
+    Page,
+    Record,
+    Table,
+    format_option,
+    show,
+    show_page,
+    text_of,
+)
 from registry.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -198,7 +207,9 @@ def _page(item: Record) -> Page:
 
 
 def _settings(values: Record) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values.items())
+    """Return the settings that say something, as people read them."""
+    said = {name: value for name, value in values.items() if value not in ("", None, [], {})}
+    return ", ".join(f"{name}={text_of(value)}" for name, value in said.items())
 
 
 def _counts(counts: Record) -> str:
