@@ -147,7 +147,10 @@ def run(
 @format_option
 @pass_podium
 def resume(podium: Podium, run_id: int, accept_failures: bool, style: str) -> None:
-    """Go on with a run: send only samples that have no response, then score it."""
+    """Go on with a run: send only samples that have no response, then score it.
+
+    Failed samples are tried again, unless the failures of a complete run are accepted.
+    """
     from evaluators import session
     from evaluators.evaluate import Run
 
@@ -157,6 +160,10 @@ def resume(podium: Podium, run_id: int, accept_failures: bool, style: str) -> No
     if planned.selection.items_hash != view.run.items_hash:
         raise DatasetError(f"the samples of run {run_id} have changed since it began. {again}")
     options = planned.options
+    if accept_failures and view.complete:
+        runs = [Run(run_id, planned.selection)]
+        session.carry_out(podium, runs, None, None, accept_failures=True, style=style)
+        return
     engine = session.open_model(podium, options.model, options)
     if engine.identity.revision != view.run.model_revision:
         raise RegistryError(f"the model of run {run_id} has changed since it began. {again}")

@@ -70,14 +70,17 @@ class VllmEngine:
 
     def predict(self, requests: Iterable[Request]) -> Iterator[Prediction]:
         """Yield predictions as the replicas finish them."""
+        serving = self._serving()
         from evaluators import cluster
 
-        yield from cluster.predict(self._serving(), requests)
+        yield from cluster.predict(serving, requests)
 
     def close(self) -> None:
         """Nothing is held between calls: the cluster ends with the last prediction."""
 
     def _serving(self) -> "Serving":
+        # Before the first import of vLLM, which prints.
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         from evaluators.cluster import LOG_VARIABLE, Serving
 
         log_file = podium_home() / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"

@@ -94,6 +94,11 @@ class RunView:
     score: float | None = None
 
     @property
+    def complete(self) -> bool:
+        """Whether every sample has come back, be it with a failure."""
+        return sum(self.outcomes.values()) == self.run.n_samples
+
+    @property
     def status(self) -> str:
         """`finished`, or `unfinished` while anything is missing or failed."""
         return "finished" if self.run.finished_at else "unfinished"
