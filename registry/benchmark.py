@@ -263,7 +263,10 @@ class Task:
     """What one variant of a benchmark asks, and how answers are judged.
 
     The first metric is the headline. `baselines` answer without looking: each maps a sample to the
-    prediction of a trivial model, and is scored beside the real one.
+    prediction of a trivial model, and is scored beside the real one. `oracle` answers from the
+    target alone, in the form that the metrics read ("The answer is (B)"), with the review that such
+    an answer gets where there is one; without it the reply is the target itself, or the choice
+    weighed. It never runs in an evaluation: `podium check-benchmark` holds the metrics against it.
     """
 
     dataset: Dataset
@@ -271,6 +274,7 @@ class Task:
     prompt: Callable[[Sample], Prompt] = as_asked
     review: Review | None = None
     baselines: Mapping[str, Callable[[Sample], Prediction]] = field(default_factory=dict)
+    oracle: Callable[[Sample], Prediction] | None = None
 
     @property
     def headline(self) -> Metric:
