@@ -1,16 +1,11 @@
 """MMLU-Pro prompts: both official texts, byte for byte, whole and with fewer examples."""
 
+from collections.abc import Callable, Sequence
+
 import pytest
 
-from plugins.mmlu_pro.prompts import (
-    Prompt,
-    WorkedExample,
-    api_header,
-    api_prompt,
-    local_header,
-    local_prompt,
-    offered,
-)
+from plugins.mmlu_pro.prompts import WorkedExample, api, api_header, local, local_header, offered
+from registry import Prompt, Sample
 
 QUESTION = "Which animal lays eggs?"
 OPTIONS = ["a dog", " a hen", "N/A", "a cow"]
@@ -81,20 +76,39 @@ API = (
 )
 
 
-def local() -> Prompt:
-    return local_prompt("computer science", QUESTION, OPTIONS, [FIRST, SECOND])
+def asked(
+    question: str = QUESTION,
+    options: Sequence[str] = OPTIONS,
+    examples: Sequence[WorkedExample] = (FIRST, SECOND),
+) -> Sample:
+    return Sample(
+        id="1",
+        input=question,
+        target="A",
+        choices=tuple(options),
+        groups={"category": "computer science"},
+        metadata={"examples": tuple(examples)},
+    )
 
 
-def api() -> Prompt:
-    return api_prompt("computer science", QUESTION, OPTIONS, [FIRST, SECOND])
+def whole(prompt: Prompt, shots: int = 5) -> str:
+    return prompt.header + "".join(prompt.examples[:shots]) + str(prompt.question)
 
 
 def test_the_local_prompt_is_the_authors_byte_for_byte() -> None:
-    assert local().text.encode() == LOCAL.encode()
+    assert whole(local(asked())).encode() == LOCAL.encode()
 
 
 def test_the_api_prompt_is_the_authors_byte_for_byte() -> None:
-    assert api().text.encode() == API.encode()
+    assert whole(api(asked())).encode() == API.encode()
+
+
+def test_the_local_prompt_is_a_raw_completion_and_the_api_prompt_a_message() -> None:
+    raw, message = local(asked()), api(asked())
+    assert (raw.chat, raw.sampling.max_tokens, raw.sampling.stop) == (False, 2048, ("Question:",))
+    assert (message.chat, message.sampling.max_tokens, message.sampling.stop) == (True, 4000, ())
+    assert (raw.system, message.system) == ("", "")
+    assert raw.sampling.temperature == message.sampling.temperature == 0
 
 
 def test_the_local_header_ends_in_four_newlines_and_the_api_header_in_two() -> None:
@@ -103,15 +117,13 @@ def test_the_local_header_ends_in_four_newlines_and_the_api_header_in_two() -> N
     assert not api_header("law").endswith("\n\n\n")
 
 
-@pytest.mark.parametrize("prompt", [local(), api()], ids=["local", "api"])
-def test_dropping_examples_one_by_one_takes_the_last_first(prompt: Prompt) -> None:
-    one, none = prompt.with_shots(1), prompt.with_shots(0)
-    assert one.text == prompt.header + prompt.examples[0] + prompt.question
-    assert none.text == prompt.header + prompt.question
-    assert "2 + 2" in one.text
-    assert "3 + 3" not in one.text
-    assert prompt.with_shots(9) == prompt
-    assert prompt.with_shots(-1) == none
+@pytest.mark.parametrize("ask", [local, api])
+def test_an_example_can_be_dropped_from_the_end_with_its_blank_line(
+    ask: Callable[[Sample], Prompt],
+) -> None:
+    for shots in (0, 1):
+        fewer = ask(asked(examples=(FIRST, SECOND)[:shots]))
+        assert whole(ask(asked()), shots) == whole(fewer)
 
 
 def test_a_category_with_braces_or_percent_signs_is_not_a_template() -> None:
@@ -120,14 +132,13 @@ def test_a_category_with_braces_or_percent_signs_is_not_a_template() -> None:
 
 
 def test_a_question_with_braces_stays_as_it_is() -> None:
-    assert (
-        r"Find \frac{1}{2} of {x}." in local_prompt("math", r"Find \frac{1}{2} of {x}.", ["1"]).text
-    )
+    question = r"Find \frac{1}{2} of {x}."
+    assert question in whole(local(asked(question)))
 
 
 def test_the_local_example_changes_every_a_of_its_reasoning_and_no_other_text() -> None:
     example = WorkedExample("Q?", ["1"], "A: Let's think step by step. A: no. The answer is (A).")
-    assert local_prompt("law", "?", ["1"], [example]).examples == (
+    assert local(asked(examples=[example])).examples == (
         "Question:\nQ?\nOptions:\nA. 1\n"
         "Answer: Let's think step by step. A: no. The answer is (A).\n\n",
     )
@@ -135,7 +146,7 @@ def test_the_local_example_changes_every_a_of_its_reasoning_and_no_other_text() 
 
 def test_the_api_example_without_reasoning_asks_for_it() -> None:
     example = WorkedExample("Q?", ["1"], "")
-    assert api_prompt("law", "?", ["1"], [example]).examples == (
+    assert api(asked(examples=[example])).examples == (
         "Question: Q?\nOptions: A. 1\nAnswer: Let's think step by step.\n\n",
     )
 
@@ -152,9 +163,9 @@ def test_the_api_example_without_reasoning_asks_for_it() -> None:
 def test_options_are_shown_without_the_leak_and_without_na(
     options: list[str], shown: list[str]
 ) -> None:
-    assert offered(options) == shown
+    assert list(offered(options)) == shown
 
 
 def test_more_than_ten_options_are_refused() -> None:
     with pytest.raises(ValueError, match="11 options"):
-        local_prompt("law", "?", ["x"] * 11)
+        local(asked(options=["x"] * 11))

@@ -1,34 +1,27 @@
 """The two prompts the MMLU-Pro authors send, byte for byte: one for local models, one for APIs.
 
-They differ in header, spacing and ending, so a score names the one it used.  Each is built as
-header, worked examples and question, so that examples can be dropped one by one when a prompt is
-too long: the authors drop the last one while the whole has 2,048 tokens or more.
+They differ in header, spacing, ending, delivery and length of the answer, so a score names the one
+it used.
 
 Source: `evaluate_from_local.py`, `cot_prompt_lib/initial_prompt.txt` and `evaluate_from_api.py` of
 github.com/TIGER-AI-Lab/MMLU-Pro (Apache-2.0).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
 from plugins.mmlu_pro.extraction import LETTERS
+from registry import Prompt, Sample, Sampling
 
-SHOTS = 5
-"""Worked examples of the question's own category, in file order."""
-
-# How the local script samples: greedily, as a raw completion without a chat template.
-LOCAL_STOP = ("Question:",)
-LOCAL_MAX_TOKENS = 2048
-LOCAL_PROMPT_TOKENS_BELOW = 2048
-
-# How the API script samples: greedily (top_p 1), one user message, no system prompt.
-API_MAX_TOKENS = 4000
+# Greedily, as a raw completion without a chat template.
+LOCAL_SAMPLING = Sampling(max_tokens=2048, stop=("Question:",))
+# Greedily (top_p 1), one user message, no system prompt.
+API_SAMPLING = Sampling(max_tokens=4000)
 
 _LET_US_THINK = "Let's think step by step."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WorkedExample:
     """A validation question with the authors' reasoning, which begins with `A: `."""
 
@@ -37,32 +30,35 @@ class WorkedExample:
     cot_content: str
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """A prompt in parts: joined without a separator, they are what the authors send."""
-
-    header: str
-    examples: tuple[str, ...]
-    question: str
-
-    @property
-    def text(self) -> str:
-        """The whole prompt."""
-        return "".join((self.header, *self.examples, self.question))
-
-    def with_shots(self, n: int) -> Self:
-        """Return this prompt with its first `n` worked examples."""
-        return replace(self, examples=self.examples[: max(n, 0)])
+def local(sample: Sample) -> Prompt:
+    """Return the prompt of `evaluate_from_local.py`, a raw completion."""
+    return Prompt(
+        header=local_header(sample.groups["category"]),
+        examples=tuple(local_example(example) for example in sample.metadata["examples"]),
+        question=local_question(str(sample.input), sample.choices),
+        sampling=LOCAL_SAMPLING,
+    )
 
 
-def offered(options: Sequence[str]) -> list[str]:
+def api(sample: Sample) -> Prompt:
+    """Return the prompt of `evaluate_from_api.py`, one user message."""
+    return Prompt(
+        header=api_header(sample.groups["category"]),
+        examples=tuple(api_example(example) for example in sample.metadata["examples"]),
+        question=api_question(str(sample.input), sample.choices),
+        chat=True,
+        sampling=API_SAMPLING,
+    )
+
+
+def offered(options: Sequence[str]) -> tuple[str, ...]:
     """Return the options to show: leading blanks stripped, those that read `N/A` left out.
 
     The authors drop `N/A` in their scripts, and took the blanks out of the data in January 2026: in
     earlier snapshots 475 of the 495 options that start with a blank are the right answer.
     """
-    stripped = [option.lstrip() for option in options]
-    return [option for option in stripped if option != "N/A"]
+    stripped = (option.lstrip() for option in options)
+    return tuple(option for option in stripped if option != "N/A")
 
 
 def local_header(category: str) -> str:
@@ -89,17 +85,6 @@ def _local_stem(question: str, options: Sequence[str]) -> str:
     return f"Question:\n{question}\nOptions:\n{_lettered(options)}"
 
 
-def local_prompt(
-    category: str, question: str, options: Sequence[str], examples: Sequence[WorkedExample] = ()
-) -> Prompt:
-    """Return the prompt of `evaluate_from_local.py`, a raw completion."""
-    return Prompt(
-        header=local_header(category),
-        examples=tuple(local_example(example) for example in examples),
-        question=local_question(question, options),
-    )
-
-
 def api_header(category: str) -> str:
     """Return the API prompt's header, ending in a blank line."""
     return (
@@ -118,17 +103,6 @@ def api_example(example: WorkedExample) -> str:
     reasoning = (example.cot_content or _LET_US_THINK).removeprefix("A: ")
     stem = f"Question: {example.question}\nOptions: {_lettered(example.options)}"
     return f"{stem}Answer: {reasoning}\n\n"
-
-
-def api_prompt(
-    category: str, question: str, options: Sequence[str], examples: Sequence[WorkedExample] = ()
-) -> Prompt:
-    """Return the prompt of `evaluate_from_api.py`, one user message."""
-    return Prompt(
-        header=api_header(category),
-        examples=tuple(api_example(example) for example in examples),
-        question=api_question(question, options),
-    )
 
 
 def _lettered(options: Sequence[str]) -> str:
