@@ -22,11 +22,9 @@ from ray.data.llm import build_processor, vLLMEngineProcessorConfig
 from ray.llm._internal.batch.stages.vllm_engine_stage import vLLMEngineStageUDF
 from ray.llm._internal.common.errors import VLLM_FATAL_ERRORS
 
+from evaluators.survivor import NO_ENGINE, Survivor
 from evaluators.vllm_engine import Answerer, open_answerer
-from registry import EngineError, Outcome, Prediction, Request
-
-NO_MODEL = "the model could not be loaded: "
-"""How a prediction's reason begins where the replica has no engine; the driver stops then."""
+from registry import EngineError, Prediction, Request
 
 LOG_VARIABLE = "PODIUM_REPLICA_LOG"
 STAGE = "vLLMEngineStage"
@@ -50,22 +48,24 @@ class Replica(vLLMEngineStageUDF):  # type: ignore[misc]
     """Ray Data's vLLM stage, answering our requests: pickled requests in, pickled predictions out.
 
     Where the model cannot be loaded, the replica stays and answers each request with the reason:
-    were it to raise, Ray would start it again without end.
+    were it to raise, Ray would start it again without end. Where the engine dies, the replica loads
+    it again and finds the request that killed it (`Survivor`).
     """
 
     def __init__(self, data_column: str, expected_input_keys: list[str], **settings: Any) -> None:
         """Load the model, with everything that is printed on the way in the log file."""
         _print_to(os.environ.get(LOG_VARIABLE, ""))
-        self._answerer: Answerer | None = None
-        self._problem = ""
-        try:
-            super().__init__(data_column, [], **settings)
-            self._answerer = open_answerer(self.llm.engine, self.model, self.llm.semaphore)
-        except Exception as error:  # whatever it was, it is the reason that the user reads
-            logging.getLogger(__name__).exception("the model could not be loaded")
-            self.data_column = data_column
-            self.expected_input_keys: set[str] = set()
-            self._problem = f"{NO_MODEL}{error}"
+        self._settings = settings
+        self.data_column = data_column
+        self.expected_input_keys: set[str] = set()
+        self._survivor = Survivor(self._load, VLLM_FATAL_ERRORS)
+
+    def _load(self) -> Answerer:
+        """Start an engine; the one before, if any, is dead."""
+        if hasattr(self, "llm"):
+            self.llm.shutdown()
+        super().__init__(self.data_column, [], **self._settings)
+        return open_answerer(self.llm.engine, self.model, self.llm.semaphore)
 
     async def udf(self, batch: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
         """Yield one prediction a row, as they finish."""
@@ -74,28 +74,11 @@ class Replica(vLLMEngineStageUDF):  # type: ignore[misc]
 
     async def _row(self, row: dict[str, Any]) -> dict[str, Any]:
         # Pickles of our own driver, on our own cluster; nothing from outside is ever unpickled.
-        prediction = await self._predict(pickle.loads(row["request"]))
+        prediction = await self._survivor.answer(pickle.loads(row["request"]))
         return {
             self.IDX_IN_BATCH_COLUMN: row[self.IDX_IN_BATCH_COLUMN],
             "prediction": pickle.dumps(prediction),
         }
-
-    async def _predict(self, request: Request) -> Prediction:
-        if self._answerer is None:
-            return Prediction(
-                sample_id=request.sample_id,
-                run_id=request.run_id,
-                stage=request.stage,
-                outcome=Outcome.FAILED,
-                reason=self._problem,
-            )
-        try:
-            return await self._answerer.answer(request)
-        except VLLM_FATAL_ERRORS:
-            # The engine's process is gone, the actor is not: leave, so that Ray starts another.
-            # Only an exit that Ray sees as a system error has the batch tried again.
-            logging.getLogger(__name__).exception("the engine died")
-            os._exit(1)
 
 
 def predict(serving: Serving, requests: Iterable[Request]) -> Iterator[Prediction]:
@@ -116,7 +99,7 @@ def predict(serving: Serving, requests: Iterable[Request]) -> Iterator[Predictio
         processor.stages[STAGE] = stage.model_copy(update={"fn": Replica})
         for row in processor(ray.data.from_arrow_refs(blocks)).iter_rows():
             prediction: Prediction = pickle.loads(row["prediction"])
-            if prediction.reason.startswith(NO_MODEL):
+            if prediction.reason.startswith(NO_ENGINE):
                 raise EngineError(
                     f"{serving.model}: {prediction.reason}. What was printed is in the log; "
                     f"read it with: less {serving.log_file}"
