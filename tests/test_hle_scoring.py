@@ -21,8 +21,6 @@ from plugins.hle.calibration import (
     calibration_error,
     calibration_error_all_bins,
     half_width,
-    official_calibration_percent,
-    score,
 )
 from plugins.hle.judging import (
     JUDGE_PROMPT,
@@ -57,24 +55,23 @@ def judged(rows: list[dict[str, Any]]) -> list[Judged]:
 
 
 def test_judged_only_the_recorded_run_scores_11_72(judged: list[Judged]) -> None:
-    scores = score(judged, n=len(judged))
-    assert (scores.n, scores.n_judged) == (879, 879)
-    assert (scores.accuracy, scores.half_width) == (11.72, 2.13)
+    assert len(judged) == 879
+    percent = accuracy(sum(one.correct for one in judged), 879)
+    assert (percent, half_width(percent, 879)) == (11.72, 2.13)
 
 
 def test_of_all_text_questions_the_recorded_run_scores_4_77(
     rows: list[dict[str, Any]], judged: list[Judged]
 ) -> None:
-    scores = score(judged, n=len(rows))
-    assert (scores.n, scores.n_judged) == (2158, 879)
-    assert (scores.accuracy, scores.half_width) == (4.77, 0.90)
+    assert len(rows) == 2158
+    percent = accuracy(sum(one.correct for one in judged), 2158)
+    assert (percent, half_width(percent, 2158)) == (4.77, 0.90)
 
 
 def test_the_recorded_run_has_the_calibration_error_of_a_stable_sort(judged: list[Judged]) -> None:
     error = calibration_error(judged)
     assert error is not None
     assert round(error, 2) == 70.99
-    assert official_calibration_percent(judged) == 71
 
 
 def test_the_recorded_run_is_worse_calibrated_over_all_bins(judged: list[Judged]) -> None:
@@ -125,7 +122,6 @@ def test_the_calibration_error_is_the_authors(n: int) -> None:
 @pytest.mark.parametrize("n", [0, 1, 99, 100, 199])
 def test_with_no_bin_left_to_measure_there_is_no_calibration_error(n: int) -> None:
     assert calibration_error(answers(n)) is None
-    assert official_calibration_percent(answers(n)) is None
 
 
 @pytest.mark.parametrize("n", [1, 99, 100, 199])
@@ -134,10 +130,8 @@ def test_up_to_199_answers_are_a_single_bin_of_the_error_over_all_bins(n: int) -
     assert calibration_error_all_bins(answers(n)) == pytest.approx(100 * abs(float(gap)))
 
 
-def test_with_nothing_judged_there_is_no_error_but_an_accuracy() -> None:
-    scores = score([], n=2500)
-    assert scores.calibration_error is scores.calibration_error_all_bins is None
-    assert (scores.accuracy, scores.half_width) == (0.0, 0.0)
+def test_with_nothing_judged_there_is_no_error_over_all_bins_either() -> None:
+    assert calibration_error_all_bins([]) is None
 
 
 def test_the_most_confident_bin_counts_only_over_all_bins() -> None:
@@ -163,19 +157,9 @@ def test_the_half_width_is_the_published_one(percent: float, n: int, half: float
     assert half_width(percent, n) == pytest.approx(half, abs=0.005)
 
 
-@given(st.permutations(answers(12)))
-def test_the_order_of_answers_does_not_change_the_accuracy(order: list[Judged]) -> None:
-    assert score(order, n=20).accuracy == score(answers(12), n=20).accuracy
-
-
-def test_more_verdicts_than_questions_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 judged answers, but only 2 questions"):
-        score(answers(3), n=2)
-
-
 def test_no_questions_are_refused() -> None:
     with pytest.raises(ValueError, match="accuracy of 0 questions"):
-        score([], n=0)
+        accuracy(0, 0)
 
 
 # --- The texts -----------------------------------------------------------------------------------

@@ -25,37 +25,6 @@ class Judged:
     confidence: int
 
 
-@dataclass(frozen=True)
-class Scores:
-    """The figures of one run, in percent, of `n` questions of which `n_judged` have a verdict."""
-
-    accuracy: float
-    half_width: float
-    calibration_error: float | None
-    calibration_error_all_bins: float | None
-    n: int
-    n_judged: int
-
-
-def score(judged: Sequence[Judged], n: int) -> Scores:
-    """Score the judged answers out of `n` questions; those not judged count as wrong.
-
-    Keep `judged` in the order of the data set: answers of equal confidence fall into bins in it.
-    Raises ValueError when `n` is not positive or is smaller than the number of judged answers.
-    """
-    right = accuracy(sum(one.correct for one in judged), n)
-    if len(judged) > n:
-        raise ValueError(f"{len(judged)} judged answers, but only {n} questions")
-    return Scores(
-        accuracy=right,
-        half_width=half_width(right, n),
-        calibration_error=calibration_error(judged),
-        calibration_error_all_bins=calibration_error_all_bins(judged),
-        n=n,
-        n_judged=len(judged),
-    )
-
-
 def accuracy(n_correct: int, n: int) -> float:
     """Return the percentage of all `n` questions answered correctly, to two decimals."""
     if n <= 0:
@@ -96,12 +65,6 @@ def calibration_error_all_bins(judged: Sequence[Judged]) -> float | None:
     the calibration errors of the authors' leaderboard.
     """
     return _rms_error(_bins(judged), len(judged))
-
-
-def official_calibration_percent(judged: Sequence[Judged]) -> int | None:
-    """Return the authors' calibration error as leaderboards print it, in whole percent."""
-    error = calibration_error(judged)
-    return None if error is None else round(error)
 
 
 def _bins(judged: Sequence[Judged]) -> list[Sequence[Judged]]:

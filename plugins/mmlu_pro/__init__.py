@@ -52,7 +52,7 @@ from pathlib import Path
 from plugins.mmlu_pro import prompts
 from plugins.mmlu_pro.extraction import UnansweredPolicy
 from plugins.mmlu_pro.reading import LAYOUT, SIZES, read
-from plugins.mmlu_pro.scoring import accuracy
+from plugins.mmlu_pro.scoring import accuracy, oracle
 from registry import Benchmark, Dataset, Setting, Task, Variant, hookimpl
 
 CHANCE = 0.1109
@@ -95,6 +95,7 @@ def task(variant: Variant) -> Task:
         dataset=replace(DATASET, read=partial(read, shots=shots)),
         prompt=prompts.api if is_api else prompts.local,
         metrics=(accuracy(reads, POLICIES[variant["no-answer"]], CHANCE),),
+        oracle=oracle,
     )
 
 
