@@ -8,17 +8,23 @@ import csv
 import gzip
 import hashlib
 import json
+import lzma
 import os
+import shutil
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import IO, Any
 
 import platformdirs
 
 from registry.benchmark import Content, Dataset, Image, Sample
 from registry.errors import DatasetError, MissingExtra
+
+ANOTHER = "Name other files with: --data NAME=DIR"
 
 
 def podium_home() -> Path:
@@ -32,6 +38,11 @@ def locate(benchmark: str, dataset: Dataset, data: Path | None, *, sample: bool)
     Returns None for a generated dataset. Raises DatasetError where there is nothing to read.
     """
     if not dataset.needs_files:
+        if data is not None:
+            raise DatasetError(
+                f"{benchmark} makes its questions itself and reads no files. "
+                f"Leave out: --data {benchmark}={data}"
+            )
         return None
     if sample:
         if dataset.sample is None:
@@ -69,19 +80,38 @@ def unpacked(path: Path) -> Path:
     """Return the folder itself, or that of a tar archive unpacked once under `PODIUM_HOME`."""
     if path.is_dir():
         return path
-    if not tarfile.is_tarfile(path):
-        raise DatasetError(
-            f"{path} is neither a folder nor a tar archive. Name a folder with: --data NAME=DIR"
-        )
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
     target = podium_home() / "data" / digest
     if not target.exists():
-        partial = target.with_name(f"{digest}.{os.getpid()}")
-        with tarfile.open(path) as archive:
-            archive.extractall(partial, filter="data")
-        partial.rename(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(mkdtemp(dir=target.parent, prefix=f"{digest}."))
+        try:
+            _extract(path, partial)
+            if not target.exists():  # another process may have been faster
+                partial.rename(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def _extract(path: Path, folder: Path) -> None:
+    """Unpack an archive, of which no member may lead out of the folder."""
+    try:
+        if not tarfile.is_tarfile(path):
+            raise tarfile.ReadError("it is no archive")
+        with tarfile.open(path) as archive:
+            archive.extractall(folder, filter="data")
+    except tarfile.FilterError as error:
+        raise DatasetError(
+            f"{path} is refused, it would write outside its folder: {error}. "
+            "Look at it with: tar --list --verbose --file FILE"
+        ) from error
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        raise DatasetError(
+            f"{path} is neither a folder nor a whole tar archive: {error}. "
+            "Name a folder with: --data NAME=DIR"
+        ) from error
 
 
 def downloaded(dataset: Dataset) -> Path:
@@ -111,7 +141,9 @@ def inside(root: Path, relative: str) -> Path:
     """Return the path that data names under `root`. Raises DatasetError if it leads out of it."""
     path = (root / relative).resolve()
     if not path.is_relative_to(root.resolve()):
-        raise DatasetError(f"{root}: the data names a path outside its folder: {relative!r}")
+        raise DatasetError(
+            f"{root}: the data names a path outside its folder: {relative!r}. {ANOTHER}"
+        )
     return path
 
 
@@ -122,20 +154,35 @@ def open_text(path: Path) -> IO[str]:
     return path.open(encoding="utf-8-sig", newline="")
 
 
+@contextmanager
+def _lines(path: Path) -> Iterator[Iterator[str]]:
+    """Open a text file for reading by line. Raises DatasetError where it cannot be read."""
+    try:
+        with open_text(path) as file:
+            yield iter(file)
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
+        raise DatasetError(f"{path} cannot be read: {error}. {ANOTHER}") from error
+
+
+def _malformed(path: Path, line: int, problem: str) -> DatasetError:
+    show = "zcat" if path.suffix == ".gz" else "cat"
+    return DatasetError(
+        f"{path}, line {line}: {problem}. Look at it with: {show} {path} | sed -n {line}p"
+    )
+
+
 def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield each record with its line number; cells stay text, so that "None" is a word.
 
     Raises DatasetError where the file is no UTF-8 or no CSV.
     """
-    with open_text(path) as file:
-        reader = csv.reader(file)
+    with _lines(path) as lines:
+        reader = csv.reader(lines)
         try:
             for row in reader:
                 yield reader.line_num, row
-        except (csv.Error, UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DatasetError(
-                f"{path}, line {reader.line_num}: cannot be read: {error}"
-            ) from error
+        except csv.Error as error:
+            raise _malformed(path, reader.line_num, f"is no CSV: {error}") from error
 
 
 def csv_records(path: Path) -> Iterator[dict[str, str]]:
@@ -144,24 +191,22 @@ def csv_records(path: Path) -> Iterator[dict[str, str]]:
     header = next(rows, (0, []))[1]
     for line, row in rows:
         if len(row) != len(header):
-            raise DatasetError(
-                f"{path}, line {line}: {len(row)} cells where the header has {len(header)}"
-            )
+            raise _malformed(path, line, f"{len(row)} cells where the header has {len(header)}")
         yield dict(zip(header, row, strict=True))
 
 
 def json_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield each line's object. Raises DatasetError with the line that is none."""
-    with open_text(path) as file:
-        for number, line in enumerate(file, 1):
+    with _lines(path) as lines:
+        for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
                 record = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DatasetError(f"{path}, line {number}: is no JSON: {error}") from error
+            except (ValueError, RecursionError) as error:
+                raise _malformed(path, number, f"is no JSON: {error}") from error
             if not isinstance(record, dict):
-                raise DatasetError(f"{path}, line {number}: is no JSON object")
+                raise _malformed(path, number, "is no JSON object")
             yield record
 
 
@@ -190,7 +235,7 @@ def parquet_rows(path: Path, images: Iterable[str] = ()) -> Iterator[dict[str, A
                 yield row
             start += batch.num_rows
     except (pyarrow.ArrowException, OSError) as error:
-        raise DatasetError(f"{path}: is no readable Parquet file: {error}") from error
+        raise DatasetError(f"{path} is no readable Parquet file: {error}. {ANOTHER}") from error
 
 
 def sample_hash(samples: Iterable[Sample]) -> str:
