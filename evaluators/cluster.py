@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from registry import EngineError, Prediction, Request
 
 LOG_VARIABLE = "PODIUM_REPLICA_LOG"
 STAGE = "vLLMEngineStage"
+ROOMS = ("registry", "plugins", "evaluators")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,18 @@ def _processor_config(serving: Serving) -> vLLMEngineProcessorConfig:
     )
 
 
+def _runtime(serving: Serving) -> dict[str, Any]:
+    """Return what every worker gets; on another's cluster that includes this program's rooms.
+
+    So the code of a worker is never of another version than the driver's.
+    """
+    runtime: dict[str, Any] = {"env_vars": dict(serving.environment)}
+    if serving.address:
+        rooms = [find_spec(room) for room in ROOMS]
+        runtime["py_modules"] = [str(Path(s.origin).parent) for s in rooms if s and s.origin]
+    return runtime
+
+
 @contextmanager
 def _connected(serving: Serving) -> Iterator[None]:
     """Use the cluster at the address, or a private one on this machine that ends with the run.
@@ -143,7 +157,7 @@ def _connected(serving: Serving) -> Iterator[None]:
             log_to_driver=False,
             logging_level=logging.ERROR,
             include_dashboard=False if not serving.address else None,
-            runtime_env={"env_vars": dict(serving.environment)},
+            runtime_env=_runtime(serving),
         )
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
