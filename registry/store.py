@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     URL,
@@ -127,6 +127,15 @@ class BoardRow:
     stderr: float | None
     low: float | None
     high: float | None
+
+
+class SampleValue(NamedTuple):
+    """What one metric says of one sample, as comparisons need it."""
+
+    value: float
+    cluster: str
+    answer: str
+    target: str
 
 
 _OF_RUN = (
@@ -332,6 +341,23 @@ class Store:
 
     def board(self, benchmark: str) -> list[BoardRow]:
         """Return the whole-run numbers of a benchmark's finished runs, those of baselines too."""
+        return self._board_rows(col(BenchmarkRow.name) == benchmark)
+
+    def headlines(
+        self, *, model: str = "", run_ids: Sequence[int] = (), benchmark: str = ""
+    ) -> list[BoardRow]:
+        """Return the headline scores of finished runs: of a model, of some runs, of a benchmark."""
+        chosen = [col(ScoreRow.headline), col(ScoreRow.baseline) == ""]
+        if model:
+            chosen.append(col(ModelRow.name) == model)
+        if run_ids:
+            chosen.append(col(RunRow.id).in_(run_ids))
+        if benchmark:
+            chosen.append(col(BenchmarkRow.name) == benchmark)
+        return self._board_rows(*chosen)
+
+    def _board_rows(self, *conditions: Any) -> list[BoardRow]:
+        """Return the whole-run numbers of finished runs that fulfil the conditions."""
         columns: dict[str, Any] = {
             **{"benchmark": BenchmarkRow.name, "model": ModelRow.name, "title": ModelRow.title},
             **{name: getattr(RunRow, name) for name in _OF_RUN},
@@ -342,12 +368,37 @@ class Store:
             .join_from(ScoreRow, RunRow, col(ScoreRow.run_id) == col(RunRow.id))
             .join(BenchmarkRow, col(RunRow.benchmark_id) == col(BenchmarkRow.id))
             .join(ModelRow, col(RunRow.model_id) == col(ModelRow.id))
-            .where(col(BenchmarkRow.name) == benchmark, col(ScoreRow.part) == "")
+            .where(*conditions, col(ScoreRow.part) == "")
             .where(col(RunRow.finished_at).is_not(None))
             .order_by(col(ScoreRow.id))
         )
         with self.session() as session:
             return [BoardRow(**row) for row in session.execute(query).mappings()]
+
+    def sample_values(self, run_id: int, metric: str) -> dict[str, SampleValue]:
+        """Return what a metric says of each sample of a finished run; without a value it is absent.
+
+        One range of the primary key: two runs of 12,032 samples take a tenth of a second, however
+        many there are beside them.
+        """
+        row = SampleScoreRow
+        names = ("sample_id", "value", "cluster", "answer", "target")
+        columns: list[Any] = [getattr(row, name) for name in names]
+        query: Select[Any] = select_columns(*columns).where(
+            col(row.run_id) == run_id, col(row.metric) == metric, col(row.value).is_not(None)
+        )
+        with self.session() as session:
+            return {sample: SampleValue(*rest) for sample, *rest in session.execute(query)}
+
+    def prompts(self, run_id: int) -> dict[str, str]:
+        """Return the digest of each prompt as it was sent, by sample; unknown ones are absent."""
+        row = PredictionRow
+        columns: list[Any] = [col(row.sample_id), col(row.prompt_hash)]
+        query: Select[Any] = select_columns(*columns).where(
+            col(row.run_id) == run_id, col(row.stage) == ANSWER, col(row.prompt_hash) != ""
+        )
+        with self.session() as session:
+            return {sample: digest for sample, digest in session.execute(query)}
 
     def benchmark_names(self) -> list[str]:
         """Return the names of all benchmarks that were run or reported."""
