@@ -169,8 +169,9 @@ def question_of(row: Mapping[str, Any], where: str) -> Question:
         raise DatasetError(f"{where}: {complaint}. {_MEND}")
     options, letter, index = row["options"], row["answer"], row["answer_index"]
     choices = offered(options)
-    if not 2 <= len(choices) <= len(LETTERS):
-        raise DatasetError(f"{where}: {len(choices)} options, not 2 to {len(LETTERS)}. {_MEND}")
+    # One option is no question, but revisions of 2024 have some, and their scores count them.
+    if not 1 <= len(choices) <= len(LETTERS):
+        raise DatasetError(f"{where}: {len(choices)} options, not 1 to {len(LETTERS)}. {_MEND}")
     if index not in range(len(choices)) or letter != LETTERS[index]:
         raise DatasetError(
             f"{where}: the answer is {letter!r:.20} with the index {index}, and the options are "
