@@ -35,3 +35,41 @@ class HleQuestion:
     raw_subject: str
     rationale: str
     picture: str = ""
+
+
+@dataclass(frozen=True)
+class PictureQuestion:
+    """An MMMU question; its figures, named as in `samples.figures`, are image_1 and so on.
+
+    An open question has no options, and its answer may be the text of a list. `more` are the wrong
+    options that MMMU-Pro adds, where there are any.
+    """
+
+    question: str
+    options: tuple[str, ...]
+    answer: str
+    figures: tuple[str, ...]
+    explanation: str
+    subfield: str
+    img_type: str
+    difficulty: Literal["Easy", "Medium", "Hard"] = "Easy"
+    more: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class VistaQuestion:
+    """A MathVista question about one figure; the precision is that of a decimal answer."""
+
+    question: str
+    answer: str
+    figure: str
+    answer_type: Literal["text", "integer", "float", "list"]
+    task: str
+    context: str
+    skills: tuple[str, ...]
+    grade: str = "elementary school"
+    choices: tuple[str, ...] = ()
+    unit: str | None = None
+    precision: float | None = None
+    language: str = "english"
+    webp: bool = False

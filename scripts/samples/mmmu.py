@@ -1,0 +1,208 @@
+"""The sample in the manner of MMMU and MMMU-Pro: six questions in each of three subjects."""
+
+from samples.shapes import PictureQuestion
+
+MATH = [
+    PictureQuestion(
+        "How many squares of the grid are the four bars of <image 1> high, taken together?",
+        ("12", "13", "14", "15"),
+        "C",
+        ("bars:3,5,2,4",),
+        "3 + 5 + 2 + 4 = 14.",
+        "Statistics",
+        "Plots and Charts",
+        more=("9", "10", "11", "16", "17", "18"),
+    ),
+    PictureQuestion(
+        "<image 1> is seen in a mirror that stands upright beside it. Which picture is that?",
+        ("<image 3>", "<image 2>", "<image 4>"),
+        "C",
+        ("cells:10,10,11", "cells:11,10,10", "cells:11,01,01", "cells:01,01,11"),
+        "Left and right are swapped; top and bottom stay.",
+        "Geometry",
+        "Geometric Shapes",
+        "Medium",
+    ),
+    PictureQuestion(
+        "Every square of the grid in <image 1> has sides of 1 cm. "
+        "What is the area of the dark triangle in cm²?",
+        (),
+        "6",
+        ("polygon:1,4 5,4 2,1",),
+        "The base is 4 cm and the height 3 cm.",
+        "Geometry",
+        "Geometric Shapes",
+    ),
+    PictureQuestion(
+        "Which share of the circle in <image 1> is dark?",
+        (),
+        "['3/8', '0.375']",
+        ("pie:3,8",),
+        "Three of eight equal parts.",
+        "Arithmetic",
+        "Plots and Charts",
+    ),
+    PictureQuestion(
+        "The squares of the grid in <image 1> have sides of 1. What is the slope of the blue line?",
+        ("1/2", "2", "1/4", "1"),
+        "A",
+        # As in some genuine rows, the second picture belongs to the explanation.
+        ("line:0,1 8,5", "polygon:0,5 6,5 6,2"),
+        "It rises by 4 over 8 squares: a triangle half as high as wide, as in <image 2>.",
+        "Algebra",
+        "Plots and Charts",
+        "Medium",
+        more=("-1/2", "3/4", "4", "1/3", "-2", "2/3"),
+    ),
+    PictureQuestion(
+        "How many dots do <image 1> and <image 2> show together?",
+        ("14", "15", "16", "17"),
+        "C",
+        ("dots:7", "dots:9"),
+        "7 + 9 = 16.",
+        "Arithmetic",
+        "Diagrams",
+        more=("12", "13", "18", "19", "20", "63"),
+    ),
+]
+
+COMPUTER_SCIENCE = [
+    PictureQuestion(
+        "The squares of <image 1> are the bits of a number, dark squares ones, the first bit on "
+        "the left. Which number is it?",
+        ("22", "26", "11", "52"),
+        "B",
+        ("cells:11010",),
+        "16 + 8 + 2 = 26.",
+        "Data Representation",
+        "Diagrams",
+        more=("13", "21", "25", "27", "37", "53"),
+    ),
+    PictureQuestion(
+        "How many edges has the graph in <image 1>?",
+        ("4", "5", "6", "7"),
+        "C",
+        ("graph:5 01 12 23 34 40 02",),
+        "A ring of five nodes and one chord.",
+        "Graph Theory",
+        "Trees and Graphs",
+        more=("3", "8", "9", "10", "12", "15"),
+    ),
+    PictureQuestion(
+        "How many leaves has the tree in <image 1>, whose root is at the top?",
+        ("2", "3", "4", "6"),
+        "B",
+        ("tree:1,2,3,4,5,7",),
+        "Three nodes have nothing below them.",
+        "Data Structures",
+        "Trees and Graphs",
+        more=("1", "5", "7", "8"),
+    ),
+    PictureQuestion(
+        "<image 1> is the adjacency matrix of an undirected graph, dark squares ones. "
+        "How many edges has the graph?",
+        (),
+        "4",
+        ("cells:0110,1011,1100,0100",),
+        "Eight dark squares, and each edge makes two of them.",
+        "Graph Theory",
+        "Tables",
+        "Hard",
+    ),
+    PictureQuestion(
+        "The squares of <image 1> move one place to the right, and the last one comes to the "
+        "front. Which picture results?",
+        ("<image 2>", "<image 4>", "<image 3>"),
+        "C",
+        ("cells:11001", "cells:10011", "cells:11100", "cells:01100"),
+        "1 1 0 0 1 becomes 1 1 1 0 0.",
+        "Data Representation",
+        "Diagrams",
+        "Medium",
+    ),
+    PictureQuestion(
+        "<image 1> became <image 2>. What was done to the bitmap?",
+        (
+            "Every bit was inverted",
+            "It was turned by 90 degrees",
+            "Every row was shifted by one place",
+            "Its rows were sorted",
+        ),
+        "A",
+        ("cells:110,100,000", "cells:001,011,111"),
+        "Every dark square is light now, and every light one dark.",
+        "Image Processing",
+        "Diagrams",
+        more=(
+            "Its rows and columns were swapped",
+            "One row was deleted",
+            "It was mirrored left to right",
+            "It was mirrored top to bottom",
+            "Nothing",
+            "Its columns were reversed",
+        ),
+    ),
+]
+
+DESIGN = [
+    PictureQuestion(
+        "By how many different turns of up to 360 degrees does the star in <image 1> come to lie "
+        "on itself?",
+        (),
+        "['6', 'six']",
+        ("star:6",),
+        "Every turn by a multiple of 60 degrees.",
+        "Symmetry",
+        "Geometric Shapes",
+        "Medium",
+    ),
+    PictureQuestion(
+        "Which colour continues the pattern of <image 1> on the right?",
+        ("Red", "Green", "Blue", "Yellow"),
+        "C",
+        ("stripes:rgbrgbrg",),
+        "Red, green and blue take turns.",
+        "Pattern Design",
+        "Diagrams",
+        more=("Black", "White", "Grey", "Orange", "Purple", "Brown"),
+    ),
+    PictureQuestion(
+        "Which colour is seen where the two lights of <image 1> overlap?",
+        (),
+        "yellow",
+        ("lights:rg",),
+        "Red and green light add up to yellow.",
+        "Colour",
+        "Diagrams",
+    ),
+    PictureQuestion(
+        "In which picture does the disc stand out more from its ground, <image 1> or <image 2>?",
+        ("The first", "The second"),
+        "A",
+        ("disc:0,255", "disc:120,150"),
+        "Black on white has more contrast than one grey on another.",
+        "Colour",
+        "Diagrams",
+    ),
+    PictureQuestion(
+        "What is the ratio of width to height of the dark rectangle in <image 1>?",
+        ("5:3", "3:2", "4:3", "16:9"),
+        "A",
+        ("polygon:1,1 6,1 6,4 1,4",),
+        "It is five squares wide and three high.",
+        "Layout",
+        "Geometric Shapes",
+        more=("1:1", "2:1", "5:4", "7:5", "6:5", "8:5"),
+    ),
+    PictureQuestion(
+        "Which tile, laid twice side by side, gives the pattern of <image 1>?",
+        ("<image 4>", "<image 3>", "<image 2>"),
+        "B",
+        ("cells:1010,0101", "cells:11,00", "cells:10,01", "cells:01,01"),
+        "The left half of the pattern is the tile.",
+        "Pattern Design",
+        "Diagrams",
+    ),
+]
+
+SUBJECTS = {"Math": MATH, "Computer_Science": COMPUTER_SCIENCE, "Design": DESIGN}
