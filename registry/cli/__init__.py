@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from registry.cli.benchmarks import benchmarks, plugins
+from registry.cli.check import check_benchmark
 from registry.cli.context import examples, podium_of
+from registry.cli.inspect import inspect
 from registry.cli.leaderboard import leaderboard
 from registry.cli.models import models
 from registry.cli.output import clean
@@ -91,5 +93,5 @@ def main(registry: str | None, plugin: tuple[Path, ...], without: tuple[str, ...
     """Benchmarks as plugins, evaluation on a cluster, and the rankings."""
 
 
-for command in (benchmarks, leaderboard, models, plugins, runs):
+for command in (benchmarks, check_benchmark, inspect, leaderboard, models, plugins, runs):
     main.add_command(command)
