@@ -36,7 +36,7 @@ from pathlib import Path
 
 from plugins.mimic_cxr import prompts
 from plugins.mimic_cxr.answers import UNPARSEABLE, judge_direct, judge_final_answer, judge_json
-from plugins.mimic_cxr.baselines import BASELINES
+from plugins.mimic_cxr.baselines import BASELINES, oracle
 from plugins.mimic_cxr.labels import CONDITIONS, POLICIES, SOURCES
 from plugins.mimic_cxr.layout import LAYOUT
 from plugins.mimic_cxr.samples import read
@@ -84,6 +84,7 @@ def task(variant: Variant) -> Task:
         metrics=(macro_f1(JUDGES[mode](unparseable), unparseable),),
         prompt=ask[mode],
         baselines=BASELINES,
+        oracle=oracle,
     )
 
 

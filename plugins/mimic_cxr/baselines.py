@@ -26,6 +26,12 @@ def prevalence_random(sample: Sample) -> Prediction:
     )
 
 
+def oracle(sample: Sample) -> Prediction:
+    """Say what is right; the contract holds the metrics against it."""
+    condition = sample.groups.get("condition", "")
+    return said(sample, {condition: sample.target} if condition else json.loads(sample.target))
+
+
 def said(sample: Sample, answers: Mapping[str, str]) -> Prediction:
     """Return the prediction that gives the answers: JSON for a study, else text and weight."""
     condition = sample.groups.get("condition", "")
