@@ -44,6 +44,7 @@ from registry.metrics import (
     mean_score,
     most_probable,
 )
+from registry.multiple_choice import multiple_choice
 
 __all__ = [
     "BadImage",
@@ -87,6 +88,7 @@ __all__ = [
     "json_lines",
     "mean_score",
     "most_probable",
+    "multiple_choice",
     "open_image",
     "parquet_rows",
 ]

@@ -203,9 +203,9 @@ def judged(metric: Metric, samples: Iterable[Sample], answer: Answer) -> list[Sa
 
 
 def aggregated(metric: Metric, scores: Sequence[SampleScore]) -> tuple[float, int]:
-    """Return the metric's number, and how many samples stand behind it."""
-    score = metric.aggregate(scores)[0]
-    return score.value, score.n
+    """Return the metric's number, and how many samples stand behind it: 0 where it gives none."""
+    made = metric.aggregate(scores)
+    return (made[0].value, made[0].n) if made else (0.0, 0)
 
 
 def _scored(metric: Metric, sample: Sample, prediction: Prediction) -> SampleScore:
