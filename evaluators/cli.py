@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from registry import DatasetError, RegistryError, UnknownName, hookimpl
+from registry import UnknownName, hookimpl
 from registry.cli.completion import complete_benchmark, complete_run
 from registry.cli.context import Podium, examples, pass_podium
 from registry.cli.output import format_option
@@ -48,6 +48,18 @@ def _pairs(
         if key in pairs:
             raise click.BadParameter(f"'{key}' is given twice.", param=parameter)
         pairs[key] = content
+    return pairs
+
+
+def _settings(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> dict[str, str]:
+    """Split KEY=VALUE words, of which each must have a key."""
+    pairs = _pairs(context, parameter, values)
+    if "" in pairs:
+        raise click.BadParameter(
+            f"'{pairs['']}' has no name. Write: --engine-arg KEY=VALUE", param=parameter
+        )
     return pairs
 
 
@@ -97,7 +109,7 @@ def _pairs(
     "--engine-arg",
     "engine_arguments",
     multiple=True,
-    callback=_pairs,
+    callback=_settings,
     metavar="KEY=VALUE",
     help="Any setting of the engine, such as max_model_len=8192; may be repeated.",
 )
@@ -120,8 +132,9 @@ def run(
     answers that came back are kept: podium resume goes on.
     """
     from evaluators import session
-    from evaluators.evaluate import check_fit
 
+    if data and typed["sample"]:
+        raise click.UsageError("--sample reads the built-in samples. Leave out --sample or --data")
     names = _names(podium, benchmarks, everything)
     folders = _by_name("--data", data, names)
     words = _by_name("--variant", variant, names)
@@ -136,7 +149,7 @@ def run(
     options = planned[0].options
     engine = session.open_model(podium, options.model, options)
     judge = session.open_model(podium, options.judge, options) if options.judge else None
-    check_fit([each.selection for each in planned], engine)
+    session.check_all([each.selection for each in planned], engine, judge)
     runs = [session.begin(podium, each, engine, judge) for each in planned]
     session.carry_out(podium, runs, engine, judge, accept_failures=accept_failures, style=style)
 
@@ -155,19 +168,16 @@ def resume(podium: Podium, run_id: int, accept_failures: bool, style: str) -> No
     from evaluators.evaluate import Run
 
     view = podium.store.run(run_id)
-    planned = session.plan(podium, view.benchmark, session.Options.stored(view.run.options))
-    again = f"Start another with: podium run {view.benchmark} --model {view.run.model_spec}"
-    if planned.selection.items_hash != view.run.items_hash:
-        raise DatasetError(f"the samples of run {run_id} have changed since it began. {again}")
+    planned = session.plan(podium, view.benchmark, session.Options.stored(view))
+    session.check_unchanged(view, planned.selection)
     options = planned.options
     if accept_failures and view.complete:
         runs = [Run(run_id, planned.selection)]
         session.carry_out(podium, runs, None, None, accept_failures=True, style=style)
         return
     engine = session.open_model(podium, options.model, options)
-    if engine.identity.revision != view.run.model_revision:
-        raise RegistryError(f"the model of run {run_id} has changed since it began. {again}")
     judge = session.open_model(podium, options.judge, options) if options.judge else None
+    session.check_same_models(view, planned.selection, engine, judge)
     session.carry_out(
         podium,
         [Run(run_id, planned.selection)],
@@ -210,15 +220,19 @@ def rescore(
     from evaluators.evaluate import Run
 
     view = podium.store.run(run_id)
-    before = session.Options.stored(view.run.options)
+    before = session.Options.stored(view)
     first = session.plan(podium, view.benchmark, before)
+    session.check_scorable(podium, view, first.selection)
     words = [*before.words, *variant]
     planned = session.plan(podium, view.benchmark, session.with_words(before, words, judge))
     session.check_same_prompts(run_id, first.selection, planned.selection)
-    opened = session.open_model(podium, planned.options.judge, before) if judge else None
+    opened = None
     if not variant and not judge:
         runs = [Run(run_id, planned.selection)]
     else:
+        second = planned.options.judge if planned.selection.task.review else ""
+        opened = session.open_model(podium, second, before) if second else None
+        session.check_all([planned.selection], None, opened)
         runs = [session.derive(podium, run_id, planned, opened)]
     session.carry_out(podium, runs, None, opened, accept_failures=accept_failures, style=style)
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evaluators.private import Responses
+from evaluators.private import Responses, withheld
 from evaluators.scoring import score
 from evaluators.selection import Selection
 from registry import (
@@ -132,11 +132,28 @@ def _send(
 ) -> None:
     waiting = _Waiting(store, responses, {run.id: run.selection.benchmark for run in runs})
     try:
-        for prediction in engine.predict(by_prefix(requests)) if requests else ():
+        for prediction in _each_once(engine, requests):
             waiting.add(prediction)
             on_answer(prediction)
     finally:
         waiting.store_all()
+
+
+def _each_once(engine: Engine, requests: Sequence[Request]) -> Iterator[Prediction]:
+    """Yield the first answer to each request; an answer to what was never asked is an error."""
+    asked = {(r.run_id, r.stage, r.sample_id) for r in requests}
+    waiting = set(asked)
+    for prediction in engine.predict(by_prefix(requests)) if requests else ():
+        key = prediction.run_id, prediction.stage, prediction.sample_id
+        if key not in asked:
+            raise EngineError(
+                f"{engine.identity.model} answered what was not asked: sample "
+                f"'{prediction.sample_id}' ({prediction.stage}) of run {prediction.run_id}. "
+                "Tell the author of its plugin; find it with: podium plugins"
+            )
+        if key in waiting:
+            waiting.remove(key)
+            yield prediction
 
 
 def by_prefix(requests: Sequence[Request]) -> list[Request]:
@@ -169,6 +186,7 @@ def conclude(store: Store, run: Run, responses: Responses, *, accept_failures: b
         return report
     samples = {sample.id: sample for sample in selection.samples}
     details, measured = score(selection.task, samples, stored)
+    details = withheld(selection.benchmark, details)
     store.finish(run.id, details, measured, failures_accepted=bool(failures))
     return replace(report, finished=True)
 
@@ -181,7 +199,13 @@ def _reviewed(store: Store, run: Run, responses: Responses) -> list[Prediction]:
         return stored
     made = responses.joined(benchmark, store.predictions(run.id, step.name))
     reviews = {p.sample_id: p for p in made}
-    return [_with_review(p, reviews.get(p.sample_id)) for p in stored]
+    unseen = {request.sample_id for request in reviews_of(run, store, responses)} - set(reviews)
+    return [
+        replace(p, outcome=Outcome.FAILED, reason=f"its {step.name} has not seen it")
+        if p.sample_id in unseen
+        else _with_review(p, reviews.get(p.sample_id))
+        for p in stored
+    ]
 
 
 def _with_review(prediction: Prediction, made: Prediction | None) -> Prediction:
@@ -207,8 +231,9 @@ class _Waiting:
             self.store_all()
 
     def store_all(self) -> None:
-        rows, self._rows = self._rows, []
         for run_id, benchmark in self._benchmarks.items():
-            mine = [p for p in rows if p.run_id == run_id]
+            mine = [p for p in self._rows if p.run_id == run_id]
             self._store.append(self._responses.split(benchmark, mine))
+            # Only now: Ctrl-C in the lines before must leave them to be stored.
+            self._rows = [p for p in self._rows if p.run_id != run_id]
         self._since = time.monotonic()

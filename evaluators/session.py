@@ -14,11 +14,11 @@ from evaluators.private import Responses
 from evaluators.progress import counted
 from evaluators.report import show_runs
 from evaluators.selection import Narrowing, Selection, select
-from registry import Engine, EngineOptions, RegistryError
+from registry import DatasetError, Engine, EngineOptions, RegistryError
 from registry.cli.context import Podium
 from registry.datasets import podium_home
 from registry.discovery import podium_version
-from registry.store import RunPlan
+from registry.store import RunPlan, RunView, default_url
 from registry.tables import Scope
 
 
@@ -40,9 +40,16 @@ class Options:
     engine_arguments: Mapping[str, str]
 
     @classmethod
-    def stored(cls, values: Mapping[str, Any]) -> "Options":
+    def stored(cls, view: RunView) -> "Options":
         """Return the options as a run's row keeps them."""
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
+        values = view.run.options
+        if "model" not in values:
+            raise RegistryError(
+                f"run {view.run.id} was not made by this command, so it cannot go on. "
+                f"Start another with: podium run {view.benchmark} --model SPEC"
+            )
+        known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+        return cls(**{"engine_arguments": {}} | known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,30 +141,47 @@ def carry_out(
 
     Without an engine only what is stored is reviewed and scored. On Ctrl-C all answers are kept.
     """
-    responses = Responses(podium_home() / "private")
+    responses = responses_of(podium)
+    check_all([run.selection for run in runs], engine, judge)
     for run in runs:
         for line in _notes(run):
             click.echo(line, err=True)
     try:
         if engine is not None:
-            check_fit([run.selection for run in runs], engine)
             _stage(ask, podium, engine, runs, responses)
         reviewed = [run for run in runs if run.selection.task.review]
         if judge is not None and reviewed:
-            check_fit([run.selection for run in reviewed], judge, images=False)
             _stage(review, podium, judge, reviewed, responses)
+        reports = [
+            conclude(podium.store, run, responses, accept_failures=accept_failures) for run in runs
+        ]
     except KeyboardInterrupt:
         click.echo(f"\nStopped; all answers so far are kept. Go on with: {_resume(runs)}", err=True)
         raise SystemExit(130) from None
-    reports = [
-        conclude(podium.store, run, responses, accept_failures=accept_failures) for run in runs
-    ]
+    except Exception:
+        click.echo(f"\nAll answers so far are kept. Go on with: {_resume(runs)}", err=True)
+        raise
     show_runs(podium, reports, style)
     unfinished = [report for report in reports if not report.finished]
     for report in unfinished:
         click.echo(_unfinished(report), err=True)
     if unfinished:
         raise SystemExit(1)
+
+
+def check_all(selections: Sequence[Selection], engine: Engine | None, judge: Engine | None) -> None:
+    """Refuse what engine or judge cannot or must not be asked, before anything is."""
+    if engine is not None:
+        check_fit(selections, engine)
+    if judge is not None:
+        check_fit([each for each in selections if each.task.review], judge, images=False)
+
+
+def responses_of(podium: Podium) -> Responses:
+    """Return where this registry's private texts are: in two registries, runs have equal ids."""
+    file = (podium.registry or default_url()).removeprefix("sqlite:///")
+    where = file if "://" in file else str(Path(file).resolve())
+    return Responses(podium_home() / "private" / hashlib.sha256(where.encode()).hexdigest()[:16])
 
 
 def _stage(
@@ -202,6 +226,39 @@ def _unfinished(report: Report) -> str:
     return f"Run {report.run_id} is unfinished: {', '.join(counts)}. Go on with: {resume}{accept}"
 
 
+def check_unchanged(view: RunView, selection: Selection) -> None:
+    """Refuse to go on where the rest would not be asked what the first were asked."""
+    if selection.items_hash != view.run.items_hash:
+        raise DatasetError(_changed("the samples", view))
+    if selection.benchmark.version != view.run.benchmark_version:
+        raise RegistryError(_changed(f"the version of {view.benchmark}", view))
+
+
+def check_same_models(
+    view: RunView, selection: Selection, engine: Engine, judge: Engine | None
+) -> None:
+    """Refuse to go on with another model or judge than the run began with."""
+    if engine.identity.revision != view.run.model_revision:
+        raise RegistryError(_changed("the model", view))
+    if variant_name(selection, judge) != view.run.variant:
+        raise RegistryError(_changed("the second model, or what it is asked,", view))
+
+
+def check_scorable(podium: Podium, view: RunView, selection: Selection) -> None:
+    """Refuse to score stored responses against samples other than those asked."""
+    samples = {sample.id for sample in selection.samples}
+    answered = podium.store.answered(view.run.id or 0)
+    if len(samples) != view.run.n_samples or not answered <= samples:
+        raise DatasetError(_changed("the samples", view))
+
+
+def _changed(what: str, view: RunView) -> str:
+    return (
+        f"{what} of run {view.run.id} changed since it began. "
+        f"Start another with: podium run {view.benchmark} --model {view.run.model_spec}"
+    )
+
+
 def check_same_prompts(run_id: int, before: Selection, after: Selection) -> None:
     """Refuse another variant whose prompts differ: the stored responses answer other questions."""
     asked = {sample.id: before.task.prompt(sample) for sample in before.samples}
@@ -222,6 +279,7 @@ def derive(podium: Podium, run_id: int, planned: Planned, judge: Engine | None) 
         variant=variant_name(selection, judge),
         options={field.name: getattr(options, field.name) for field in fields(options)},
     )
+    responses_of(podium).copy(run_id, derived)
     return Run(derived, selection)
 
 
