@@ -14,6 +14,7 @@ from registry.cli.context import examples, podium_of
 from registry.cli.inspect import inspect
 from registry.cli.leaderboard import leaderboard
 from registry.cli.models import models
+from registry.cli.new_benchmark import new_benchmark
 from registry.cli.output import clean
 from registry.cli.runs import runs
 from registry.errors import RegistryError, UnknownName
@@ -93,5 +94,14 @@ def main(registry: str | None, plugin: tuple[Path, ...], without: tuple[str, ...
     """Benchmarks as plugins, evaluation on a cluster, and the rankings."""
 
 
-for command in (benchmarks, check_benchmark, inspect, leaderboard, models, plugins, runs):
+for command in (
+    benchmarks,
+    check_benchmark,
+    inspect,
+    leaderboard,
+    models,
+    new_benchmark,
+    plugins,
+    runs,
+):
     main.add_command(command)
