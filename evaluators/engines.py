@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from registry import Engine, EngineOptions, hookimpl
 from registry.discovery import OpenEngine
@@ -21,10 +22,10 @@ def register_engines() -> Mapping[str, Callable[[str, EngineOptions], Engine]]:
 def open_engine(spec: str, options: EngineOptions, engines: Mapping[str, OpenEngine]) -> Engine:
     """Open the engine that a model spec names. Raises UnknownName for an unknown prefix."""
     prefix, colon, rest = spec.partition(":")
-    if not colon:
-        return engines[DEFAULT](spec, options)
+    if not colon or (prefix not in engines and Path(spec).is_dir()):
+        prefix, rest = DEFAULT, spec
     if prefix not in engines:
-        raise UnknownName("engine", prefix, engines, "podium run --help")
+        raise UnknownName("engine", prefix, engines, "podium plugins")
     return engines[prefix](rest, options)
 
 

@@ -74,15 +74,22 @@ class Renderer:
         opening = prompt.header + "".join(prompt.examples[:shots])
         template = getattr(self._templated, "chat_template", None)
         if prompt.chat and template:
-            messages = list(_messages(prompt, opening))
-            rendered: str = self._templated.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True
-            )
-            return rendered
+            return self._through_template(list(_messages(prompt, opening)))
         if any(isinstance(part, Image) for part in _parts(prompt)):
             raise Unanswerable("the model's folder has no chat template, so an image has no place")
         system = f"{prompt.system}\n\n" if prompt.system else ""
         return system + opening + "".join(str(part) for part in _parts(prompt))
+
+    def _through_template(self, messages: list[dict[str, Any]]) -> str:
+        from jinja2 import TemplateError
+
+        try:
+            rendered: str = self._templated.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True
+            )
+        except TemplateError as error:  # such as "System role not supported"
+            raise Unanswerable(f"the model's chat template refuses the prompt: {error}") from error
+        return rendered
 
     def choices(self, prompt: Prompt, shots: int) -> Branch:
         """Return the tree of the tokens by which the choices go on after the prompt.

@@ -75,6 +75,12 @@ class VllmEngine:
 
         yield from cluster.predict(serving, requests)
 
+    def stop(self) -> None:
+        """Let the replicas finish what they have begun, and no more."""
+        from evaluators import cluster
+
+        cluster.halt()
+
     def close(self) -> None:
         """Nothing is held between calls: the cluster ends with the last prediction."""
 
@@ -134,26 +140,35 @@ def find_model(spec: str) -> Model:
 def _described(folder: Path, name: str, revision: str) -> Model:
     config_file = folder / "config.json"
     if not config_file.is_file():
-        raise EngineError(f"{folder} has no config.json, so it is no model. Name another: --model")
+        raise EngineError(
+            f"{folder} has no config.json, so it is no model. Name another with: --model DIR"
+        )
     if not any(path for pattern in WEIGHTS for path in folder.glob(pattern)):
         raise EngineError(
             f"the model folder {folder} has no weights (looked for {', '.join(WEIGHTS)}). "
             "Name a complete one with: --model DIR"
         )
-    config = json.loads(config_file.read_text())
+    config = _json_object(config_file)
     return Model(str(folder), name, revision, config, _template(folder))
 
 
 def _template(folder: Path) -> str:
     for name in ("chat_template.jinja", "chat_template.json"):
         if (folder / name).is_file():
-            return (folder / name).read_text()
+            return (folder / name).read_text(encoding="utf-8")
     settings = folder / "tokenizer_config.json"
-    return (
-        str(json.loads(settings.read_text()).get("chat_template") or "")
-        if settings.is_file()
-        else ""
-    )
+    return str(_json_object(settings).get("chat_template") or "") if settings.is_file() else ""
+
+
+def _json_object(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        content = error
+    if not isinstance(content, dict):
+        reason = content if isinstance(content, Exception) else "it is no JSON object"
+        raise EngineError(f"{file} cannot be read: {reason}. Name a whole model with: --model DIR")
+    return content
 
 
 def _folder_revision(folder: Path) -> str:
@@ -173,11 +188,11 @@ def _folder_revision(folder: Path) -> str:
 
 def _hub_snapshot(name: str, revision: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(name, revision=revision or None))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise EngineError(
             f"the model {name} is no folder and cannot be downloaded from the hub: {error}. "
             "Name a folder that has it with: --model DIR"

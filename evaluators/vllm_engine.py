@@ -92,6 +92,8 @@ class Answerer:
         tree = self._renderer.choices(request.prompt, encoded.shots)
         spelled: dict[str, list[float]] = {choice.name: [] for choice in request.prompt.choices}
         await self._descend(encoded, tree, (), 0.0, spelled, usage)
+        if any(math.isnan(value) for values in spelled.values() for value in values):
+            raise ValueError("the model gives NaN for a choice's probability")
         return _prediction(
             request,
             encoded,

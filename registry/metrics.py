@@ -1,5 +1,6 @@
 """Ready-made metrics and answer extractors: values in, verdicts and scores out."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -49,9 +50,9 @@ def choice_accuracy(*, chance: float | None = None, macro_over: str = "") -> Met
     average = averages("accuracy", macro_over=macro_over)
 
     def judge(sample: Sample, prediction: Prediction) -> Verdict:
-        if not prediction.logprobs:
+        best = most_probable(prediction.logprobs) if prediction.logprobs else []
+        if not best:
             return Verdict(0.0, outcome=Outcome.UNPARSEABLE)
-        best = most_probable(prediction.logprobs)
         value = 1 / len(best) if sample.target in best else 0.0
         return Verdict(value, "|".join(best), tied=len(best) > 1)
 
@@ -63,7 +64,9 @@ def choice_accuracy(*, chance: float | None = None, macro_over: str = "") -> Met
 
 
 def most_probable(logprobs: Mapping[str, float]) -> list[str]:
-    """Return the names that share the highest log-probability, in their order."""
+    """Return the names that share the highest log-probability, in their order; none for NaN."""
+    if any(math.isnan(value) for value in logprobs.values()):
+        return []
     top = max(logprobs.values())
     return [name for name, value in logprobs.items() if value == top]
 
