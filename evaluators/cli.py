@@ -102,6 +102,11 @@ def _settings(
     "--subjects", default="", callback=_comma, metavar="NAME,NAME", help="Ask only these subjects."
 )
 @accept_option
+@click.option(
+    "--allow-remote",
+    is_flag=True,
+    help="Send credentialed or gated data to an endpoint elsewhere; recorded in the run.",
+)
 @click.option("--replicas", type=click.IntRange(1), default=1, help="Copies of the model.")
 @click.option("--address", default="", metavar="HOST:PORT", help="A running Ray cluster.")
 @click.option("--base-url", default="", metavar="URL", help="Where an endpoint is served.")
@@ -149,7 +154,7 @@ def run(
     options = planned[0].options
     engine = session.open_model(podium, options.model, options)
     judge = session.open_model(podium, options.judge, options) if options.judge else None
-    session.check_all([each.selection for each in planned], engine, judge)
+    session.check_all(planned, engine, judge)
     runs = [session.begin(podium, each, engine, judge) for each in planned]
     session.carry_out(podium, runs, engine, judge, accept_failures=accept_failures, style=style)
 
@@ -178,6 +183,7 @@ def resume(podium: Podium, run_id: int, accept_failures: bool, style: str) -> No
     engine = session.open_model(podium, options.model, options)
     judge = session.open_model(podium, options.judge, options) if options.judge else None
     session.check_same_models(view, planned.selection, engine, judge)
+    session.check_all([planned], engine, judge)
     session.carry_out(
         podium,
         [Run(run_id, planned.selection)],
@@ -232,7 +238,7 @@ def rescore(
     else:
         second = planned.options.judge if planned.selection.task.review else ""
         opened = session.open_model(podium, second, before) if second else None
-        session.check_all([planned.selection], None, opened)
+        session.check_all([planned], None, opened)
         runs = [session.derive(podium, run_id, planned, opened)]
     session.carry_out(podium, runs, None, opened, accept_failures=accept_failures, style=style)
 

@@ -54,9 +54,13 @@ class Replica(vLLMEngineStageUDF):  # type: ignore[misc]
     it again and finds the request that killed it (`Survivor`).
     """
 
-    def __init__(self, data_column: str, expected_input_keys: list[str], **settings: Any) -> None:
+    def __init__(
+        self, data_column: str, expected_input_keys: list[str], halt: Any, **settings: Any
+    ) -> None:
         """Load the model, with everything that is printed on the way in the log file."""
         _print_to(os.environ.get(LOG_VARIABLE, ""))
+        self._halt, self._halted = halt, False
+        self._watch: asyncio.Task[None] | None = None
         self._settings = settings
         self.data_column = data_column
         self.expected_input_keys: set[str] = set()
@@ -70,17 +74,50 @@ class Replica(vLLMEngineStageUDF):  # type: ignore[misc]
         return open_answerer(self.llm.engine, self.model, self.llm.semaphore)
 
     async def udf(self, batch: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
-        """Yield one prediction a row, as they finish."""
+        """Yield one prediction a row, as they finish; none for rows that come after the halt."""
+        self._watch = self._watch or asyncio.create_task(self._watch_halt())
         for task in asyncio.as_completed([asyncio.create_task(self._row(row)) for row in batch]):
             yield await task
 
     async def _row(self, row: dict[str, Any]) -> dict[str, Any]:
-        # Pickles of our own driver, on our own cluster; nothing from outside is ever unpickled.
-        prediction = await self._survivor.answer(pickle.loads(row["request"]))
+        prediction = None
+        if not self._halted:
+            # A pickle of our own driver, on our own cluster; nothing else is ever unpickled.
+            prediction = await self._survivor.answer(pickle.loads(row["request"]))
         return {
             self.IDX_IN_BATCH_COLUMN: row[self.IDX_IN_BATCH_COLUMN],
             "prediction": pickle.dumps(prediction),
         }
+
+    async def _watch_halt(self) -> None:
+        while not self._halted:
+            await asyncio.sleep(1)
+            self._halted = await self._halt.called.remote()
+
+
+class Halt:
+    """Whether the driver wants to stop; an actor, so that every replica can ask."""
+
+    def __init__(self) -> None:
+        """Go on, at first."""
+        self._called = False
+
+    def call(self) -> None:
+        """Stop."""
+        self._called = True
+
+    def called(self) -> bool:
+        """Return whether to stop."""
+        return self._called
+
+
+_halts: list[Any] = []
+
+
+def halt() -> None:
+    """Have the replicas finish what they have begun, and take nothing further."""
+    for each in _halts:
+        each.call.remote()
 
 
 def predict(serving: Serving, requests: Iterable[Request]) -> Iterator[Prediction]:
@@ -98,9 +135,16 @@ def predict(serving: Serving, requests: Iterable[Request]) -> Iterator[Predictio
         )
         # A copy: to assign the field would run Ray's validator again, which then asks for a GPU.
         stage = processor.get_stage_by_name(STAGE)
-        processor.stages[STAGE] = stage.model_copy(update={"fn": Replica})
+        stop = ray.remote(num_cpus=0)(Halt).remote()
+        _halts[:] = [stop]
+        settings = stage.fn_constructor_kwargs | {"halt": stop}
+        processor.stages[STAGE] = stage.model_copy(
+            update={"fn": Replica, "fn_constructor_kwargs": settings}
+        )
         for row in processor(ray.data.from_arrow_refs(blocks)).iter_rows():
-            prediction: Prediction = pickle.loads(row["prediction"])
+            prediction: Prediction | None = pickle.loads(row["prediction"])
+            if prediction is None:
+                continue
             if prediction.reason.startswith(NO_ENGINE):
                 raise EngineError(
                     f"{serving.model}: {prediction.reason}. What was printed is in the log; "

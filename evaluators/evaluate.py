@@ -21,10 +21,12 @@ from registry import (
     Request,
     Terms,
 )
+from registry.errors import StoreError
 from registry.store import Store
 
 APPEND_SECONDS = 1.0
 APPEND_ROWS = 200
+PATIENCE, PAUSE = 120.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +52,37 @@ class DataRefused(RegistryError):
     """Credentialed or gated data on its way to an engine that is not local."""
 
 
-def check_fit(selections: Iterable[Selection], engine: Engine, *, images: bool = True) -> None:
+def check_fit(
+    selections: Iterable[Selection],
+    engine: Engine,
+    *,
+    images: bool = True,
+    allow_remote: bool = False,
+) -> None:
     """Refuse what the engine cannot or must not be asked, before anything is loaded.
 
-    Raises DataRefused where restricted data would leave this machine and its private network, and
-    EngineError where a benchmark has pictures and the model takes none (a judge reads text: then
-    `images` is False).
+    Raises DataRefused where restricted data would leave this machine and its private network
+    (unless that is allowed, which the run records), and EngineError where samples have pictures
+    and the model takes none (a judge reads text: then `images` is False).
     """
     for selection in selections:
         benchmark = selection.benchmark
-        if images and "image" in benchmark.modalities and not engine.identity.takes_images:
+        if images and not engine.identity.takes_images and _has_images(selection):
             raise EngineError(
                 f"{benchmark.name} asks about images, and {engine.identity.model} takes text only. "
                 "Leave it out, or name a model with a vision part: --model DIR"
             )
-        if benchmark.terms is not Terms.OPEN and not engine.local:
+        if benchmark.terms is not Terms.OPEN and not (engine.local or allow_remote):
             raise DataRefused(
                 f"{benchmark.name} is {benchmark.terms} data and must not be sent to "
                 f"{engine.identity.model}, which is not on this machine or its private network. "
-                f"Serve a model locally: podium run {benchmark.name} --model DIR"
+                "Serve a model locally (--model DIR); if its terms allow you to send it there, "
+                "add: --allow-remote"
             )
+
+
+def _has_images(selection: Selection) -> bool:
+    return any(not isinstance(sample.input, str) for sample in selection.samples)
 
 
 def ask(
@@ -185,7 +198,10 @@ def conclude(store: Store, run: Run, responses: Responses, *, accept_failures: b
     if report.missing or (failures and not accept_failures) or not answered:
         return report
     samples = {sample.id: sample for sample in selection.samples}
-    details, measured = score(selection.task, samples, stored)
+    by_id = {p.sample_id: p for p in stored}
+    # In the dataset's order: some official metrics depend on it.
+    ordered = [by_id[sample_id] for sample_id in samples if sample_id in by_id]
+    details, measured = score(selection.task, samples, ordered)
     details = withheld(selection.benchmark, details)
     store.finish(run.id, details, measured, failures_accepted=bool(failures))
     return replace(report, finished=True)
@@ -231,9 +247,19 @@ class _Waiting:
             self.store_all()
 
     def store_all(self) -> None:
-        for run_id, benchmark in self._benchmarks.items():
-            mine = [p for p in self._rows if p.run_id == run_id]
-            self._store.append(self._responses.split(benchmark, mine))
-            # Only now: Ctrl-C in the lines before must leave them to be stored.
-            self._rows = [p for p in self._rows if p.run_id != run_id]
+        """Store what waits; a registry that cannot be reached is given `PATIENCE` seconds."""
+        deadline = time.monotonic() + PATIENCE
+        while self._rows:
+            try:
+                self._store_run(self._rows[0].run_id)
+            except StoreError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(PAUSE)
         self._since = time.monotonic()
+
+    def _store_run(self, run_id: int) -> None:
+        mine = [p for p in self._rows if p.run_id == run_id]
+        self._store.append(self._responses.split(self._benchmarks[run_id], mine))
+        # Only now: Ctrl-C in the lines before must leave them to be stored.
+        self._rows = [p for p in self._rows if p.run_id != run_id]

@@ -79,7 +79,7 @@ def narrowed(benchmark: str, samples: Sequence[Sample], narrowing: Narrowing) ->
     """Return the samples that the user asks for, in their order."""
     chosen = list(samples)
     if narrowing.subjects or narrowing.limit_per_subject:
-        known = {s.groups["subject"] for s in samples if "subject" in s.groups}
+        known = {_subject(s) for s in samples} - {""}
         if not known:
             raise DatasetError(f"{benchmark} has no subjects. Narrow it with: --limit N")
         for subject in narrowing.subjects:
@@ -87,7 +87,7 @@ def narrowed(benchmark: str, samples: Sequence[Sample], narrowing: Narrowing) ->
                 listing = f"podium run {benchmark} --subjects NAME,NAME"
                 raise UnknownName(f"subject of {benchmark}", subject, known, listing)
         wanted = set(narrowing.subjects) or known
-        chosen = [s for s in samples if s.groups.get("subject") in wanted]
+        chosen = [s for s in samples if _subject(s) in wanted]
     if narrowing.limit_per_subject:
         chosen = _first_of_each(chosen, narrowing.limit_per_subject)
     return chosen[: narrowing.limit]
@@ -97,10 +97,15 @@ def _first_of_each(samples: Iterable[Sample], limit: int) -> list[Sample]:
     seen: Counter[str] = Counter()
     kept = []
     for sample in samples:
-        seen[sample.groups["subject"]] += 1
-        if seen[sample.groups["subject"]] <= limit:
+        seen[_subject(sample)] += 1
+        if seen[_subject(sample)] <= limit:
             kept.append(sample)
     return kept
+
+
+def _subject(sample: Sample) -> str:
+    """Return the sample's subject, or its category where the benchmark calls it that; "" if none."""
+    return sample.groups.get("subject") or sample.groups.get("category", "")
 
 
 def _sorted_out(read: Iterable[Sample | Excluded]) -> tuple[list[Sample], list[Excluded]]:

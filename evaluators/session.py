@@ -1,7 +1,9 @@
 """What `podium run`, `resume` and `rescore` share: from typed options to concluded runs."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ class Options:
     limit_per_subject: int | None = None
     subjects: Sequence[str] = ()
     sample: bool = False
+    allow_remote: bool = False
     replicas: int = 1
     address: str = ""
     base_url: str = ""
@@ -142,7 +145,6 @@ def carry_out(
     Without an engine only what is stored is reviewed and scored. On Ctrl-C all answers are kept.
     """
     responses = responses_of(podium)
-    check_all([run.selection for run in runs], engine, judge)
     for run in runs:
         for line in _notes(run):
             click.echo(line, err=True)
@@ -156,7 +158,7 @@ def carry_out(
             conclude(podium.store, run, responses, accept_failures=accept_failures) for run in runs
         ]
     except KeyboardInterrupt:
-        click.echo(f"\nStopped; all answers so far are kept. Go on with: {_resume(runs)}", err=True)
+        click.echo(f"Stopped; all answers so far are kept. Go on with: {_resume(runs)}", err=True)
         raise SystemExit(130) from None
     except Exception:
         click.echo(f"\nAll answers so far are kept. Go on with: {_resume(runs)}", err=True)
@@ -169,12 +171,15 @@ def carry_out(
         raise SystemExit(1)
 
 
-def check_all(selections: Sequence[Selection], engine: Engine | None, judge: Engine | None) -> None:
+def check_all(planned: Sequence[Planned], engine: Engine | None, judge: Engine | None) -> None:
     """Refuse what engine or judge cannot or must not be asked, before anything is."""
+    allowed = any(each.options.allow_remote for each in planned)
+    selections = [each.selection for each in planned]
     if engine is not None:
-        check_fit(selections, engine)
+        check_fit(selections, engine, allow_remote=allowed)
     if judge is not None:
-        check_fit([each for each in selections if each.task.review], judge, images=False)
+        reviewed = [each for each in selections if each.task.review]
+        check_fit(reviewed, judge, images=False, allow_remote=allowed)
 
 
 def responses_of(podium: Podium) -> Responses:
@@ -189,10 +194,31 @@ def _stage(
 ) -> None:
     total = sum(len(run.selection.samples) for run in runs)
     try:
-        with counted(engine.identity.model, total) as count:
+        with _stopping(engine), counted(engine.identity.model, total) as count:
             step(podium.store, engine, runs, responses, count)
     finally:
         engine.close()
+
+
+@contextmanager
+def _stopping(engine: Engine) -> Iterator[None]:
+    """On the first Ctrl-C end with what is in flight, on the second at once."""
+    calls = []
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        calls.append(1)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        click.echo("Waiting for the answers in flight; Ctrl-C again stops at once.", err=True)
+        engine.stop()
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if calls:
+        raise KeyboardInterrupt
 
 
 def _official(selection: Selection) -> str:

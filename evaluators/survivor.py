@@ -56,7 +56,7 @@ class Survivor:
         try:
             return await self._engine.answer(request)
         except self._fatal:
-            suspect = asyncio.get_running_loop().create_future()
+            suspect: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
             self._suspects[suspect] = request
         finally:
             self._in_flight -= 1

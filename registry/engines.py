@@ -61,6 +61,10 @@ class Engine(Protocol):
         """Yield one prediction a request as they finish; a bad request gives a failed one."""
         ...
 
+    def stop(self) -> None:
+        """Take no further request; what is in flight still comes back, then `predict` ends."""
+        ...
+
     def close(self) -> None:
         """Give back what the engine holds."""
         ...

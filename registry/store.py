@@ -24,6 +24,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy import select as select_columns
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session, col, delete, insert, select
 
@@ -42,7 +43,7 @@ from registry.tables import (
     now,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a test holds it against the scripts, so that no query imports Alembic."""
 
 
@@ -163,9 +164,10 @@ _OF_SCORE = (
 class Store:
     """A registry, opened; create it with `open_store`."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Use an engine whose database is at the newest version."""
+    def __init__(self, engine: Engine, *, is_new: bool = False) -> None:
+        """Use an engine whose database is at the newest version; `is_new` where just made."""
         self._engine = engine
+        self.is_new = is_new
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -176,6 +178,14 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
         with self.session() as session, session.begin():
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Open a transaction that reads before it writes; no other writer comes between."""
+        with self._transaction() as session:
+            # Takes the write lock of SQLite, and on a server the lock of this one row.
+            session.execute(text("UPDATE alembic_version SET version_num = version_num"))
             yield session
 
     def begin(self, plan: RunPlan) -> int:
@@ -243,7 +253,7 @@ class Store:
                         ),
                     )
                 )
-            session.execute(insert(PredictionRow), rows)
+            session.execute(_insert_new(session).on_conflict_do_nothing(), rows)
 
     def answered(self, run_id: int, stage: str = ANSWER) -> set[str]:
         """Return the ids of the run's samples that have a response (a failure is none)."""
@@ -474,6 +484,15 @@ def _model_id(session: Session, name: str) -> int:
     return _key(row.id)
 
 
+def _insert_new(session: Session) -> Any:
+    """Return an insert of predictions in the database's own dialect, which knows conflicts.
+
+    A commit whose confirmation was lost is tried again, and must then find nothing to do.
+    """
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    return dialect.insert(PredictionRow)
+
+
 def _prediction_row(prediction: Prediction) -> dict[str, Any]:
     row = {name: getattr(prediction, name) for name in prediction.__slots__ if name != "review"}
     return row | {"outcome": prediction.outcome.value, "logprobs": dict(prediction.logprobs)}
@@ -552,8 +571,8 @@ def open_store(url: str = "") -> Store:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_settings)
     with _explained(engine):
-        _bring_forward(engine)
-    return Store(engine)
+        is_new = _bring_forward(engine)
+    return Store(engine, is_new=is_new)
 
 
 def _make_folder(folder: Path) -> None:
@@ -576,10 +595,11 @@ def _sqlite_settings(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _bring_forward(engine: Engine) -> None:
+def _bring_forward(engine: Engine) -> bool:
+    """Bring the database to the newest version; return whether there was none before."""
     version = _version(engine)
     if version == HEAD:
-        return
+        return False
     if version and version > HEAD:
         raise StoreError(
             f"the registry {_where(engine)} is of version {version}, newer than this Podium knows "
@@ -588,6 +608,7 @@ def _bring_forward(engine: Engine) -> None:
     if version:
         _back_up(engine, version)
     migrate(engine)
+    return not version
 
 
 def _version(engine: Engine) -> str:
