@@ -195,23 +195,26 @@ def _difference(name: str, a: "BoardRow", b: "BoardRow") -> str:
 
 
 def align(
-    a: Mapping[str, "SampleValue"], b: Mapping[str, "SampleValue"], *, intersect: bool = False
+    a: Mapping[str, "SampleValue"],
+    b: Mapping[str, "SampleValue"],
+    *,
+    runs: str = "the two runs",
+    intersect: bool = False,
 ) -> Items:
     """Return the values of two runs item by item.
 
     Raises NotComparable where the items are not the same (unless they are to be intersected) or
-    none is shared.
+    none is shared; `runs` is what the message calls them.
     """
     shared = sorted(a.keys() & b.keys())
     only_in_a, only_in_b = len(a) - len(shared), len(b) - len(shared)
     if not shared:
         raise NotComparable(
-            f"the two runs share no scored item ({len(a):,} and {len(b):,}). "
-            "Compare others: podium runs"
+            f"{runs} share no scored item ({len(a):,} and {len(b):,}). Compare others: podium runs"
         )
     if (only_in_a or only_in_b) and not intersect:
         raise NotComparable(
-            f"the two runs were not scored on the same items: {only_in_a:,} only in the first, "
+            f"{runs} were not scored on the same items: {only_in_a:,} only in the first, "
             f"{only_in_b:,} only in the second. Compare the {len(shared):,} that they share with: "
             "--intersect"
         )

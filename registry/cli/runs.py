@@ -1,4 +1,7 @@
-"""`podium runs`: what was run and how far it is; of one run, everything that identifies it."""
+"""`podium runs`: what was run and how far it is; of one run, everything that identifies it.
+
+`podium runs diff A B` is words of the same command: options may then stand anywhere, as before.
+"""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -7,6 +10,7 @@ import click
 
 from registry.cli.completion import complete_benchmark, complete_model, complete_run
 from registry.cli.context import Podium, examples, pass_podium
+from registry.cli.diff import show_diff
 from registry.cli.output import (
     Column,
     Page,
@@ -81,9 +85,10 @@ IDENTITY = (
         "podium runs --benchmark mmlu --unfinished",
         "podium runs 41",
         "podium runs 41 --format json",
+        "podium runs diff 41 42 --items",
     )
 )
-@click.argument("run_id", metavar="[ID]", type=int, required=False, shell_complete=complete_run)
+@click.argument("words", metavar="[ID | diff A B]", nargs=-1, shell_complete=complete_run)
 @click.option(
     "--benchmark",
     default="",
@@ -95,15 +100,37 @@ IDENTITY = (
     "--model", default="", metavar="NAME", shell_complete=complete_model, help="Only of this model."
 )
 @click.option("--unfinished", is_flag=True, help="Only those that can be resumed.")
+@click.option("--items", is_flag=True, help="With diff: list all items that flipped.")
 @format_option
 @pass_podium
 def runs(
-    podium: Podium, run_id: int | None, benchmark: str, model: str, unfinished: bool, style: str
+    podium: Podium,
+    words: tuple[str, ...],
+    benchmark: str,
+    model: str,
+    unfinished: bool,
+    items: bool,
+    style: str,
 ) -> None:
-    """List the runs, newest first, or show one."""
-    if run_id is not None:
-        _show_run(podium, run_id, style)
-        return
+    """List the runs, newest first, show one, or say what differs between two."""
+    match words:
+        case ():
+            _show_runs(podium, benchmark, model, unfinished=unfinished, style=style)
+        case ("diff", a, b):
+            show_diff(podium, _id(a), _id(b), style, everything=items)
+        case (run_id,) if run_id != "diff":
+            _show_run(podium, _id(run_id), style)
+        case _:
+            raise click.UsageError("Type one of: podium runs, podium runs ID, podium runs diff A B")
+
+
+def _id(word: str) -> int:
+    if not word.isdecimal():
+        raise click.BadParameter(f"'{word}' is no run's ID. List the runs with: podium runs")
+    return int(word)
+
+
+def _show_runs(podium: Podium, benchmark: str, model: str, *, unfinished: bool, style: str) -> None:
     found = [
         listed_run(view)
         for view in podium.store.runs(benchmark=benchmark)
