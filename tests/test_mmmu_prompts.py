@@ -198,11 +198,20 @@ def test_35_references_to_7_images_are_35_parts_and_7_images() -> None:
     assert images[:8] == [1, 2, 3, 4, 5, 6, 7, 7]
 
 
-@pytest.mark.parametrize("number", ["2", "8", "0", "01", "9" * 6000])
+@pytest.mark.parametrize("number", ["2", "7", "0", "01", "0" * 6000])
 def test_a_tag_without_its_image_is_refused(number: str) -> None:
     row = make_row(f"See <image {number}>.", n_images=1)
     with pytest.raises(MalformedRow, match=rf"refers to <image {number[:20]}>"):
         prompts.build_parts(row)
+
+
+@pytest.mark.parametrize("number", ["8", "30", "9" * 6000])
+def test_tags_beyond_the_columns_stay_text_and_so_do_their_empty_neighbours(number: str) -> None:
+    row = make_row(f"<image 1>: <image 7>, <image {number}> or none?", n_images=1)
+    first, text = prompts.build_parts(row)[:2]
+    assert first == 1
+    assert isinstance(text, str)
+    assert text.startswith(f": <image 7>, <image {number}> or none?\n")
 
 
 def test_a_gap_between_the_image_columns_is_no_end_of_them() -> None:

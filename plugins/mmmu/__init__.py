@@ -24,6 +24,8 @@ What is odd about it:
   decimals. Three questions accept either of two answers.
 - The authors allow each model its own prompt; this is the one they print for LLaVA. A model that
   does not reason before it answers scores lower than its own report says.
+- One question (Math 7) names thirty pictures; a row holds seven at most, so its other tags are
+  asked as text.
 - Only the validation split is scored. The answers of the test split (10,500 questions) were
   withheld until February 2026, and few publish on it.
 

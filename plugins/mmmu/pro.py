@@ -6,8 +6,9 @@ options, `standard-4` with the original ones, and `vision`, where question, opti
 one screenshot. A question looks like this (from the built-in sample, which is self-written):
 
     The squares of [image] are the bits of a number, dark squares ones, the first bit on the left.
-    A. 22
-    B. 26
+    Which number is it?
+    A. 13
+    B. 21
     ...
     J. 53
     Answer the preceding multiple choice question. The last line of your response should be of the

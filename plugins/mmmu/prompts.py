@@ -5,7 +5,8 @@ Only what a tag refers to is sent; other images of a row belong to its explanati
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 from plugins.mmmu.columns import MalformedRow, letters, parse_options
 
@@ -14,6 +15,7 @@ IMAGE_COLUMNS = range(1, 8)
 MULTIPLE_CHOICE = "multiple-choice"  # an open question is "open", or "short-answer" in other files
 
 _TAG = re.compile(r"<image ([0-9]+)>")
+_BEYOND = re.compile(r"[89]|[1-9][0-9]+")  # the number of an image for which there is no column
 
 
 def build_parts(row: Mapping[str, object]) -> tuple[Part, ...]:
@@ -67,18 +69,36 @@ def present_images(row: Mapping[str, object]) -> frozenset[int]:
 def split_at_images(text: str, present: Collection[int]) -> tuple[Part, ...]:
     """Return a text cut at its `<image i>` tags, each replaced by the number i.
 
-    Tags need not ascend, and may repeat: test_Geography_252 refers 35 times to 7 images.
+    Tags need not ascend, and may repeat: test_Geography_252 refers 35 times to 7 images. Where a
+    text names more images than a row can hold (validation_Math_7 names thirty), no copy has them
+    all, and the tags without an image stay text.
 
     Raises:
         MalformedRow: a tag refers to an image that is not among those `present`.
     """
     numbers = {str(number): number for number in present}
     pieces = _TAG.split(text)  # text, number, text, number, ..., text
-    for number in pieces[1::2]:
-        if number not in numbers:
-            raise MalformedRow(f"the text refers to <image {number[:20]}>, which the row lacks")
-    parts = (numbers[piece] if index % 2 else piece for index, piece in enumerate(pieces))
-    return tuple(part for part in parts if part != "")
+    overfull = any(map(_BEYOND.fullmatch, pieces[1::2]))
+
+    def part(index: int, piece: str) -> Part:
+        if index % 2 == 0:
+            return piece
+        if piece in numbers:
+            return numbers[piece]
+        if overfull:
+            return f"<image {piece}>"
+        raise MalformedRow(f"the text refers to <image {piece[:20]}>, which the row lacks")
+
+    return tuple(_joined(part(index, piece) for index, piece in enumerate(pieces)))
+
+
+def _joined(parts: Iterable[Part]) -> Iterator[Part]:
+    """Yield the parts with neighbouring texts made one, and none that is empty."""
+    for is_text, group in groupby(parts, key=lambda part: isinstance(part, str)):
+        if not is_text:
+            yield from group
+        elif text := "".join(map(str, group)):
+            yield text
 
 
 def referenced_images(parts: Iterable[Part]) -> tuple[int, ...]:
