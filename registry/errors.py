@@ -7,6 +7,7 @@ click.ClickException
     ├── DatasetError         a data folder or file that is missing, malformed or of another layout
     ├── EngineError          the model cannot be loaded or served
     ├── MissingExtra         an optional library is not installed
+    ├── ImportFailure        a file of published scores that cannot be read or taken
     └── StoreError           the registry's database cannot be used
 """
 
@@ -54,6 +55,10 @@ class MissingExtra(RegistryError):
         super().__init__(
             f"{doing}: needs the '{extra}' extra. Install it with: pip install 'podium[{extra}]'"
         )
+
+
+class ImportFailure(RegistryError):
+    """A file of published scores that cannot be read, or of which some rows cannot be taken."""
 
 
 class StoreError(RegistryError):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     URL,
+    Connection,
     Engine,
     Select,
     create_engine,
@@ -642,9 +643,36 @@ def migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
+    with engine.connect() as connection, _whole_change(connection):
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@contextmanager
+def _whole_change(connection: Connection) -> Iterator[None]:
+    """Change the tables in one transaction, which SQLite's driver leaves to us.
+
+    SQLite changes a table by making it anew, which foreign keys would forbid; they are held against
+    the whole before it is committed. The lock makes a second process wait, and find nothing to do.
+    """
+    if connection.dialect.name != "sqlite":
+        with connection.begin():
+            yield
+        return
+    connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    connection.commit()
+    try:
+        with connection.begin():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield
+            if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+                raise StoreError(
+                    f"the registry {_where(connection.engine)} names rows that are not there: "
+                    f"{broken[:3]}. It is unchanged; check it with: podium doctor"
+                )
+    finally:
+        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+        connection.commit()
 
 
 def _where(engine: Engine) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, UniqueConstraint
+from sqlalchemy import JSON, Column, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from registry.benchmark import ANSWER
@@ -36,6 +36,32 @@ class BenchmarkRow(SQLModel, table=True):
     title: str = ""
     summary: str = ""
     version: str = ""
+    metric: str = ""
+    higher_is_better: bool | None = None
+    max_score: float | None = None
+    categories: str | None = None
+    modalities: str | None = None
+    languages: str | None = None
+    paper: str | None = None
+    homepage: str | None = None
+    data: str | None = None
+    license: str | None = None
+    size: str | None = None
+    release_date: date | None = None
+
+
+class GroupRow(SQLModel, table=True):
+    """Which comparable group a variant belongs to, and whether the default board ranks the group.
+
+    A variant that is in no group is a group of its own.
+    """
+
+    __tablename__ = "comparable_group"
+
+    benchmark_id: int = Field(foreign_key="benchmark.id", primary_key=True)
+    variant: str = Field(primary_key=True)
+    name: str
+    in_default: bool = True
 
 
 class ModelRow(SQLModel, table=True):
@@ -46,16 +72,29 @@ class ModelRow(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True)
     title: str = ""
-    organization: str = ""
+    organization: str | None = None
     parameters_b: float | None = None
     active_parameters_b: float | None = None
     context_tokens: int | None = None
-    license: str = ""
+    license: str | None = None
     open_weights: bool | None = None
-    modalities: str = ""
+    modalities: str | None = None
     release_date: date | None = None
     price_input: float | None = None
     price_output: float | None = None
+
+
+class AliasRow(SQLModel, table=True):
+    """Another name of a model: a hub id, a provider's id, a leaderboard's spelling.
+
+    One name may stand for several models; it then resolves to none.
+    """
+
+    __tablename__ = "model_alias"
+
+    alias: str = Field(primary_key=True)
+    model_id: int = Field(foreign_key="model.id", primary_key=True)
+    kind: str = ""
 
 
 class SourceRow(SQLModel, table=True):
@@ -152,7 +191,7 @@ class SampleScoreRow(SQLModel, table=True):
 
 
 class ScoreRow(SQLModel, table=True):
-    """One number of a run (measured) or a source (reported), of a model or a trivial baseline."""
+    """One measured number: of a run, by its model or by a trivial baseline."""
 
     __tablename__ = "score"
     __table_args__ = (
@@ -164,7 +203,6 @@ class ScoreRow(SQLModel, table=True):
     benchmark_id: int | None = Field(default=None, foreign_key="benchmark.id", nullable=False)
     model_id: int | None = Field(default=None, foreign_key="model.id", nullable=False, index=True)
     run_id: int | None = Field(default=None, foreign_key="run.id", index=True)
-    source_id: int | None = Field(default=None, foreign_key="source.id", index=True)
     variant: str
     metric: str
     part: str = ""
@@ -176,3 +214,71 @@ class ScoreRow(SQLModel, table=True):
     stderr: float | None = None
     low: float | None = None
     high: float | None = None
+
+
+_CURRENT = text("superseded_at IS NULL")
+
+
+class ReportedScoreRow(SQLModel, table=True):
+    """One published number of a model, as its source had it.
+
+    Bitemporal: `valid_from` says since when it is public (by `date_basis`), `recorded_at` and
+    `superseded_at` when this registry held it for the current one. A correction adds a row and
+    never changes a number; at most one row of a source, model, variant and metric is current.
+    """
+
+    __tablename__ = "reported_score"
+    __table_args__ = (
+        Index(
+            "reported_score_current",
+            *("benchmark_id", "model_id", "source_id", "variant", "metric"),
+            unique=True,
+            sqlite_where=_CURRENT,
+            postgresql_where=_CURRENT,
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    benchmark_id: int | None = Field(default=None, foreign_key="benchmark.id", nullable=False)
+    model_id: int | None = Field(default=None, foreign_key="model.id", nullable=False, index=True)
+    source_id: int | None = Field(default=None, foreign_key="source.id", nullable=False)
+    variant: str
+    metric: str
+    value: float
+    higher_is_better: bool = True
+    self_reported: bool
+    valid_from: date | None = None
+    date_basis: str = ""
+    raw_setting: str = ""
+    n: int | None = None
+    stderr: float | None = None
+    note: str = ""
+    disputed: bool = False
+    dispute: str = ""
+    recorded_at: datetime = Field(default_factory=now)
+    superseded_at: datetime | None = None
+
+
+class ReportedBaselineRow(SQLModel, table=True):
+    """What a source says that guessing, or a human, gets; bitemporal like a reported score."""
+
+    __tablename__ = "reported_baseline"
+    __table_args__ = (
+        Index(
+            "reported_baseline_current",
+            *("benchmark_id", "source_id", "variant", "metric", "name"),
+            unique=True,
+            sqlite_where=_CURRENT,
+            postgresql_where=_CURRENT,
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    benchmark_id: int | None = Field(default=None, foreign_key="benchmark.id", nullable=False)
+    source_id: int | None = Field(default=None, foreign_key="source.id", nullable=False)
+    variant: str
+    metric: str
+    name: str
+    value: float
+    recorded_at: datetime = Field(default_factory=now)
+    superseded_at: datetime | None = None

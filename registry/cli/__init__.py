@@ -10,12 +10,16 @@ import click
 
 from registry.cli.benchmarks import benchmarks, plugins
 from registry.cli.check import check_benchmark
+from registry.cli.compare import compare
 from registry.cli.context import examples, podium_of
+from registry.cli.gate import gate
+from registry.cli.import_ import import_
 from registry.cli.inspect import inspect
 from registry.cli.leaderboard import leaderboard
 from registry.cli.models import models
 from registry.cli.new_benchmark import new_benchmark
 from registry.cli.output import clean
+from registry.cli.plan import plan
 from registry.cli.runs import runs
 from registry.errors import RegistryError, UnknownName
 
@@ -97,10 +101,14 @@ def main(registry: str | None, plugin: tuple[Path, ...], without: tuple[str, ...
 for command in (
     benchmarks,
     check_benchmark,
+    compare,
+    gate,
+    import_,
     inspect,
     leaderboard,
     models,
     new_benchmark,
+    plan,
     plugins,
     runs,
 ):

@@ -31,11 +31,20 @@ class Podium:
 
     @cached_property
     def store(self) -> "Store":
-        """The registry's database, opened now. Raises StoreError where it cannot be."""
+        """The registry's database, opened now; a new one begins with the built-in catalogue.
+
+        Raises StoreError where it cannot be opened.
+        """
         # Inside: SQLModel takes longer to import than `podium --help` may take.
         from registry.store import open_store
 
-        return open_store(self.registry)
+        store = open_store(self.registry)
+        if store.is_new:
+            from registry.importing import BUILT_IN, read_path
+            from registry.importing.storing import store_batch
+
+            store_batch(store, read_path(BUILT_IN))
+        return store
 
     @property
     def has_store(self) -> bool:
