@@ -24,6 +24,7 @@ from plugins.mmmu.reading import TAG, read, read_pro
 from registry import (
     BadImage,
     Benchmark,
+    Content,
     DatasetError,
     Excluded,
     Image,
@@ -52,7 +53,7 @@ STANDARD = pq.read_schema(
 )
 VISION = pq.read_schema(PRO_SAMPLE / "vision" / "test-00000-of-00001.parquet")
 
-Scores = dict[tuple[str, str], tuple[float, int]]
+Scores = dict[tuple[str, str], Any]  # value and n; any, to stand beside approx()
 
 
 def shared(name: str) -> Path:
@@ -94,6 +95,11 @@ def tagged(row: dict[str, Any]) -> dict[str, Any]:
 
 def asked(items: Sequence[Sample | Excluded]) -> list[Sample]:
     return [item for item in items if isinstance(item, Sample)]
+
+
+def parts(content: Content) -> tuple[str | Image, ...]:
+    assert isinstance(content, tuple)
+    return content
 
 
 def left_out(items: Sequence[Sample | Excluded]) -> dict[str, str]:
@@ -296,9 +302,9 @@ def test_the_chance_level_of_each_setting_is_counted(setting: Setting, pro_data:
 
 
 def test_one_question_refers_35_times_to_its_pictures(pro_data: Path) -> None:
-    sample = max(pro_samples(pro_data), key=lambda sample: len(sample.input))
+    sample = max(pro_samples(pro_data), key=lambda sample: len(parts(sample.input)))
     assert sample.id == "test_Geography_252"
-    text, *pictures = sample.input
+    text, *pictures = parts(sample.input)
     assert isinstance(text, str)
     assert text.count(TAG) == len(pictures) == 35
     assert len(set(pictures)) == 7
@@ -311,7 +317,9 @@ def test_the_genuine_validation_rows_become_questions_whose_pictures_open() -> N
     items = [*read(shared("mmmu"))]
     assert len(asked(items)) == 67
     assert left_out(items) == {}
-    pictures = [part for sample in asked(items) for part in sample.input if isinstance(part, Image)]
+    pictures = [
+        part for sample in asked(items) for part in parts(sample.input) if isinstance(part, Image)
+    ]
     assert {open_image(picture).mode for picture in pictures} == {"RGB"}
     assert len(pictures) >= 67
 
@@ -327,7 +335,7 @@ def test_the_genuine_pro_rows_become_questions_whose_pictures_open(
     assert len(samples) == n
     assert left_out(items) == {}
     for sample in samples:
-        text, *pictures = sample.input
+        text, *pictures = parts(sample.input)
         assert isinstance(text, str)
         assert text.endswith("Think step by step before answering.")
         assert text.count(TAG) == (0 if setting == "vision" else len(pictures))
@@ -336,7 +344,7 @@ def test_the_genuine_pro_rows_become_questions_whose_pictures_open(
 
 def test_pictures_in_options_keep_the_order_of_their_tags() -> None:
     samples = {sample.id: sample for sample in pro_samples(shared("mmmu_pro"))}
-    columns = [p.column for p in samples["test_Music_251"].input if isinstance(p, Image)]
+    columns = [p.column for p in parts(samples["test_Music_251"].input) if isinstance(p, Image)]
     assert columns[-4:] == ["image_4", "image_2", "image_5", "image_3"]
 
 
@@ -458,7 +466,7 @@ def test_a_picture_of_any_mode_size_and_format_opens_as_rgb(
     tmp_path: Path, mode: str, size: tuple[int, int], style: str
 ) -> None:
     stored = {"bytes": png(mode, size, style), "path": "1.jpg"}
-    picture = only(tmp_path, image_1=stored).input[1]
+    picture = parts(only(tmp_path, image_1=stored).input)[1]
     assert isinstance(picture, Image)
     opened = open_image(picture)
     assert (opened.mode, opened.size) == ("RGB", size)
@@ -476,7 +484,7 @@ def test_a_picture_of_any_mode_size_and_format_opens_as_rgb(
 def test_a_broken_picture_is_refused_with_its_place_when_it_is_opened(
     tmp_path: Path, data: dict[str, Any], reason: str
 ) -> None:
-    picture = only(tmp_path, image_1=data).input[1]
+    picture = parts(only(tmp_path, image_1=data).input)[1]
     assert isinstance(picture, Image)
     with pytest.raises(BadImage, match=rf"row 0, image_1 {reason}"):
         open_image(picture)
@@ -591,7 +599,7 @@ def test_of_the_hubs_files_only_those_of_the_setting_are_fetched() -> None:
 
 def test_direct_answers_are_asked_for_directly() -> None:
     items = [*read_pro(PRO_SAMPLE, setting="vision", mode="direct")]
-    text, picture = asked(items)[0].input
+    text, picture = parts(asked(items)[0].input)
     assert isinstance(text, str)
     assert text.startswith("Answer with the option letter from the given choices directly.")
     assert isinstance(picture, Image)
@@ -636,7 +644,7 @@ def test_every_picture_of_the_samples_opens_and_none_is_too_small_for_a_model() 
     samples = [*asked([*read(SAMPLE)])]
     for setting in CONFIGURATIONS:
         samples += pro_samples(PRO_SAMPLE, setting)
-    pictures = [part for s in samples for part in s.input if isinstance(part, Image)]
+    pictures = [part for s in samples for part in parts(s.input) if isinstance(part, Image)]
     assert all(min(open_image(picture).size) >= 28 for picture in pictures)
 
 
@@ -660,7 +668,7 @@ def test_the_records_in_the_documentation_are_of_the_sample(
 
     asked_pro = {s.id: s for s in pro_samples(PRO_SAMPLE)}["validation_Computer_Science_9001"]
     shown = squeezed(benchmarks["mmmu-pro"].description)
-    question, *_ = str(asked_pro.input[0]).split("\n")
+    question, *_ = str(parts(asked_pro.input)[0]).split("\n")
     for line in (question, "A. 13 B. 21", "J. 53", f"-> {asked_pro.target}"):
         assert line in shown
     assert (asked_pro.choices[0], asked_pro.choices[-1]) == ("13", "53")
