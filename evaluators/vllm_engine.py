@@ -200,4 +200,6 @@ def _stamped(prediction: Prediction, request: Request, replica: str, started: fl
 
 def _logsumexp(values: Sequence[float]) -> float:
     top = max(values)
+    if math.isinf(top):
+        return top
     return top + math.log(sum(math.exp(v - top) for v in values))
