@@ -176,7 +176,7 @@ def resume(podium: Podium, run_id: int, accept_failures: bool, style: str) -> No
     planned = session.plan(podium, view.benchmark, session.Options.stored(view))
     session.check_unchanged(view, planned.selection)
     options = planned.options
-    if accept_failures and view.complete:
+    if accept_failures and view.complete and not options.judge:
         runs = [Run(run_id, planned.selection)]
         session.carry_out(podium, runs, None, None, accept_failures=True, style=style)
         return

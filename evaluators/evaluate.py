@@ -208,7 +208,10 @@ def conclude(store: Store, run: Run, responses: Responses, *, accept_failures: b
 
 
 def _reviewed(store: Store, run: Run, responses: Responses) -> list[Prediction]:
-    """Return the run's predictions, each with its review; one whose review failed is failed."""
+    """Return the run's predictions, each with its review.
+
+    One whose review failed is failed, and one that still waits for its review is missing.
+    """
     benchmark, step = run.selection.benchmark, run.selection.task.review
     stored = responses.joined(benchmark, store.predictions(run.id))
     if step is None:
@@ -216,12 +219,7 @@ def _reviewed(store: Store, run: Run, responses: Responses) -> list[Prediction]:
     made = responses.joined(benchmark, store.predictions(run.id, step.name))
     reviews = {p.sample_id: p for p in made}
     unseen = {request.sample_id for request in reviews_of(run, store, responses)} - set(reviews)
-    return [
-        replace(p, outcome=Outcome.FAILED, reason=f"its {step.name} has not seen it")
-        if p.sample_id in unseen
-        else _with_review(p, reviews.get(p.sample_id))
-        for p in stored
-    ]
+    return [_with_review(p, reviews.get(p.sample_id)) for p in stored if p.sample_id not in unseen]
 
 
 def _with_review(prediction: Prediction, made: Prediction | None) -> Prediction:
