@@ -1,4 +1,4 @@
-"""Register the engines that a model spec can name: vLLM, and the test doubles.
+"""Register the engines that a model spec can name: vLLM, an endpoint, and the test doubles.
 
 `google/medgemma-4b-it` or a folder is served by vLLM; `PREFIX:REST` opens that prefix's engine.
 """
@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from registry import Engine, EngineOptions, hookimpl
+from registry import Engine, EngineOptions, MissingExtra, hookimpl
 from registry.discovery import OpenEngine
 from registry.errors import UnknownName
 
@@ -15,8 +15,8 @@ DEFAULT = "vllm"
 
 @hookimpl
 def register_engines() -> Mapping[str, Callable[[str, EngineOptions], Engine]]:
-    """Return vLLM and the doubles; each is imported when it is opened."""
-    return {"vllm": _vllm, "echo": _echo, "replay": _replay}
+    """Return vLLM, the endpoint and the doubles; each is imported when it is opened."""
+    return {"vllm": _vllm, "openai": _openai, "echo": _echo, "replay": _replay}
 
 
 def open_engine(spec: str, options: EngineOptions, engines: Mapping[str, OpenEngine]) -> Engine:
@@ -33,6 +33,14 @@ def _vllm(spec: str, options: EngineOptions) -> Engine:
     from evaluators.serving import VllmEngine
 
     return VllmEngine(spec, options)
+
+
+def _openai(spec: str, options: EngineOptions) -> Engine:
+    try:
+        from evaluators.endpoint import EndpointEngine
+    except ModuleNotFoundError as error:
+        raise MissingExtra("asking an endpoint", "openai") from error
+    return EndpointEngine(spec, options)
 
 
 def _echo(spec: str, options: EngineOptions) -> Engine:
