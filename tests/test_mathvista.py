@@ -19,7 +19,7 @@ from PIL import Image as pillow
 from plugins.mathvista import register_benchmarks
 from plugins.mathvista.extraction_prompt import EXAMPLES
 from plugins.mathvista.prompts import build_query
-from plugins.mathvista.reading import read
+from plugins.mathvista.reading import MISSING, read
 from registry import (
     BadImage,
     Benchmark,
@@ -93,7 +93,7 @@ def left_out(items: Sequence[Sample | Excluded]) -> dict[str, str]:
     return {
         item.id: item.reason
         for item in items
-        if isinstance(item, Excluded) and "not in this folder" not in item.reason
+        if isinstance(item, Excluded) and item.reason != MISSING
     }
 
 
@@ -357,6 +357,12 @@ def test_a_picture_that_is_nowhere_is_refused_when_it_is_opened(
 def test_a_query_that_is_missing_is_built(tmp_path: Path) -> None:
     sample = only(tmp_path, query=None, unit="cm")
     assert str(parts(sample.input)[1]).endswith("\nQuestion: How many? (Unit: cm)")
+
+
+def test_questions_that_the_folder_lacks_are_counted(tmp_path: Path) -> None:
+    missing = [item for item in items_of(tmp_path, row()) if isinstance(item, Excluded)]
+    assert len({item.id for item in missing}) == len(missing) == 999
+    assert all(item.incomplete for item in missing)
 
 
 def test_the_files_may_lie_in_the_folder_itself(tmp_path: Path) -> None:

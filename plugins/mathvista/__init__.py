@@ -37,7 +37,7 @@ Reasoning of Foundation Models in Visual Contexts", https://arxiv.org/abs/2310.0
 from pathlib import Path
 
 from plugins.mathvista.reading import LAYOUT, read
-from plugins.mathvista.scoring import accuracy, empty, extractor
+from plugins.mathvista.scoring import accuracy, empty, extractor, oracle
 from registry import (
     Benchmark,
     Dataset,
@@ -89,6 +89,7 @@ def task(variant: Variant) -> Task:
         metrics=(metric,),
         review=extractor() if variant["extraction"] == LLM else None,
         baselines={"empty": empty},
+        oracle=oracle,
     )
 
 

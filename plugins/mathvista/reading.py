@@ -10,6 +10,7 @@ from registry import DatasetError, Excluded, Image, Sample, inside, parquet_rows
 
 LAYOUT = "testmini-*.parquet, in the folder or its data/"
 SIZE = 1000
+MISSING = "questions not in this folder"
 
 PICTURE = "decoded_image"
 SKILLS = "skills"
@@ -39,9 +40,8 @@ def read(root: Path) -> Iterator[Sample | Excluded]:
         for number, row in enumerate(parquet_rows(path, (PICTURE,))):
             n += 1
             yield _item(row, root, Image(str(path), PICTURE, number))
-    if n < SIZE:
-        missing = f"{SIZE - n:,} of {SIZE:,} questions not in this folder"
-        yield Excluded("testmini", missing, incomplete=True)
+    for number in range(n, SIZE):
+        yield Excluded(f"testmini, question {number + 1}", MISSING, incomplete=True)
 
 
 def _item(row: Row, root: Path, cell: Image) -> Sample | Excluded:

@@ -107,6 +107,12 @@ def empty(sample: Sample) -> Prediction:
     return Prediction(sample_id=sample.id)
 
 
+def oracle(sample: Sample) -> Prediction:
+    """Answer the target alone, and have it extracted where the rules take none (a list)."""
+    extraction = Prediction(sample_id=sample.id, stage="extractor", text=sample.target)
+    return Prediction(sample_id=sample.id, text=sample.target, review=extraction)
+
+
 def _by_skill(scores: Sequence[SampleScore]) -> list[Score]:
     """Return the mean over the questions of each skill; a question of two counts in both."""
     members: dict[str, list[SampleScore]] = defaultdict(list)

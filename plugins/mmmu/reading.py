@@ -19,6 +19,7 @@ LAYOUT = "<Subject>/validation-*.parquet for 30 subjects"
 PRO_LAYOUT = " and ".join(f"'{folder}/test-*.parquet'" for folder in CONFIGURATIONS.values())
 VALIDATION_SIZE = 30  # of each subject
 PRO_SIZE = 1730  # of each setting
+MISSING = "questions not in this folder"
 
 # The tag that the authors' script for local models writes. That of their others, "<image>", is the
 # very token with which LLaVA and InternVL mark a picture's place, and would count as one more.
@@ -33,7 +34,7 @@ _PICTURES = (*(f"image_{number}" for number in IMAGE_COLUMNS), "image")
 def read(root: Path) -> Iterator[Sample | Excluded]:
     """Yield the validation questions of MMMU, subject by subject.
 
-    A subject that is not there or not whole makes the run partial. Raises DatasetError for a folder
+    Fewer than thirty of a subject make the run partial. Raises DatasetError for a folder
     without any, and for files that are no Parquet or lack a column.
     """
     files = {name: sorted(root.glob(f"{name}/validation-*.parquet")) for name in SUBJECTS}
@@ -42,9 +43,7 @@ def read(root: Path) -> Iterator[Sample | Excluded]:
     for subject in SUBJECTS:
         items = [item for path in files[subject] for item in _items(path, _validation_sample)]
         yield from items
-        if len(items) < VALIDATION_SIZE:
-            reason = "questions of the subject" if items else "subject"
-            yield Excluded(subject, f"{reason} not in this folder", incomplete=True)
+        yield from _missing(subject, len(items), VALIDATION_SIZE)
 
 
 def read_pro(root: Path, *, setting: Setting, mode: Mode) -> Iterator[Sample | Excluded]:
@@ -62,9 +61,13 @@ def read_pro(root: Path, *, setting: Setting, mode: Mode) -> Iterator[Sample | E
 
     items = [item for path in files for item in _items(path, build)]
     yield from items
-    if len(items) < PRO_SIZE:
-        missing = f"{PRO_SIZE - len(items):,} of {PRO_SIZE:,} questions not in this folder"
-        yield Excluded(setting, missing, incomplete=True)
+    yield from _missing(setting, len(items), PRO_SIZE)
+
+
+def _missing(name: str, n: int, size: int) -> Iterator[Excluded]:
+    """Yield an exclusion for each question that the official data has and this copy has not."""
+    for number in range(n, size):
+        yield Excluded(f"{name}, question {number + 1}", MISSING, incomplete=True)
 
 
 def _nothing(benchmark: str, root: Path, layout: str) -> DatasetError:
