@@ -116,7 +116,8 @@ def _sorted_out(read: Iterable[Sample | Excluded]) -> tuple[list[Sample], list[E
             excluded.append(item)
         elif item.id in samples:
             raise DatasetError(
-                f"two samples have the id '{item.id}'. Report it to the plugin's author"
+                f"two samples have the id '{item.id}'. Tell the author of its plugin; see: "
+                "podium plugins"
             )
         else:
             samples[item.id] = item
