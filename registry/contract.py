@@ -186,8 +186,7 @@ def an_empty_answer_scores_nothing(subject: Subject) -> Iterator[str]:
 def a_constant_answer_is_chance(subject: Subject) -> Iterator[str]:
     """The most frequent answer, given to every sample, is no better than chance."""
     _needs_no_reviewer(subject)
-    metrics = [metric for metric in subject.task.metrics if metric.chance is not None]
-    if not metrics:
+    if all(metric.chance is None for metric in subject.task.metrics):
         raise DoesNotApply("no metric declares a chance level")
     places = Counter(_answer_of(subject, sample) for sample in subject.samples)
     frequent = places.most_common(1)[0][0]
@@ -195,14 +194,13 @@ def a_constant_answer_is_chance(subject: Subject) -> Iterator[str]:
     if len(places) == 1 < len(subject.samples):
         yield f"every target is {name}"
         return
-    for metric in metrics:
-        yield from _lucky(
-            subject,
-            metric,
-            lambda sample: subject.oracle(subject.answering(sample, frequent)),
-            f"the answer {name} to everything",
-            metric.chance,
-        )
+    # Guessing among written answers that occur is right now and then, whatever is declared.
+    share = 1 / len(places) if isinstance(frequent, str) else 0.0
+    doing = f"the answer {name} to everything"
+    for metric in subject.task.metrics:
+        if metric.chance is not None:
+            level = _at_least(metric, metric.chance, share)
+            yield from _lucky(subject, metric, _always(subject, frequent), doing, level)
 
 
 def shuffled_targets_are_chance(subject: Subject) -> Iterator[str]:
@@ -224,8 +222,7 @@ def _undisturbed(
     """Yield that the answers score as if they were right; so many of them are, by coincidence."""
     doing = "an oracle with shuffled targets"
     if metric.chance is not None:
-        coincidence = worst(metric) + agreement * (best(metric) - worst(metric))
-        level = max(metric.chance, coincidence, key=lambda value: goodness(metric, value))
+        level = _at_least(metric, metric.chance, agreement)
         yield from _lucky(subject, metric, answer, doing, level)
         return
     value, n = aggregated(metric, judged(metric, subject.samples, answer))
@@ -386,6 +383,12 @@ def goodness(metric: Metric, value: float) -> float:
     return 0.0 if math.isinf(span) else (value - worst(metric)) / span
 
 
+def _at_least(metric: Metric, chance: float, share: float) -> float:
+    """Return the chance level, or where so large a share of right answers is better, that."""
+    value = worst(metric) + share * (best(metric) - worst(metric))
+    return value if goodness(metric, value) > goodness(metric, chance) else chance
+
+
 def _lucky(
     subject: Subject, metric: Metric, answer: Answer, doing: str, chance: float | None
 ) -> Iterator[str]:
@@ -404,6 +407,10 @@ def _lucky(
 def _needs_no_reviewer(subject: Subject) -> None:
     if subject.task.review is not None:
         raise DoesNotApply(f"a second model ({subject.task.review.name}) would have to be asked")
+
+
+def _always(subject: Subject, answer: int | str) -> Answer:
+    return lambda sample: subject.oracle(subject.answering(sample, answer))
 
 
 def _answer_of(subject: Subject, sample: Sample) -> int | str:
