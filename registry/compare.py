@@ -8,7 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry import statistics
 from registry.errors import RegistryError
@@ -24,11 +24,16 @@ COMPARABLE = ("benchmark", "benchmark_version", "variant", "scope", "metric")
 ROUNDING = 1e-9
 """How far a score may be from the mean of its items and still be it."""
 
-Pair: TypeAlias = "tuple[BoardRow, BoardRow]"
-
 
 class NotComparable(RegistryError):
     """Two runs whose difference would say nothing; the message names the field that differs."""
+
+
+class Pair(NamedTuple):
+    """Two runs that may be compared."""
+
+    a: "BoardRow"
+    b: "BoardRow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,7 @@ def pairs(a: Sequence["BoardRow"], b: Sequence["BoardRow"]) -> list[Pair]:
     for group in ours.keys() & theirs.keys():
         pair = _newest(ours[group], theirs[group])
         if pair:
-            found[pair[0].benchmark, pair[0].variant].append(pair)
+            found[pair.a.benchmark, pair.a.variant].append(pair)
     return [max(found[key], key=_preference) for key in sorted(found)]
 
 
@@ -149,14 +154,14 @@ def differing(a: "BoardRow", b: "BoardRow") -> list[str]:
 def nearest(a: Iterable["BoardRow"], b: Sequence["BoardRow"]) -> Pair | None:
     """Return the runs of one benchmark that differ in the fewest fields, the newest of those."""
     candidates = [
-        (one, other)
+        Pair(one, other)
         for one in a
         for other in b
         if one.benchmark == other.benchmark and one.run_id != other.run_id
     ]
     return min(
         candidates,
-        key=lambda pair: (len(differing(*pair)), -pair[0].run_id, -pair[1].run_id),
+        key=lambda pair: (len(differing(*pair)), -pair.a.run_id, -pair.b.run_id),
         default=None,
     )
 
@@ -178,12 +183,12 @@ def _newest(a: Sequence["BoardRow"], b: Sequence["BoardRow"]) -> Pair | None:
             others = [row for row in b if row.run_id != one.run_id]
             alike = [row for row in others if row.items_hash == one.items_hash] or others
             if alike:
-                return one, max(alike, key=lambda row: row.run_id)
+                return Pair(one, max(alike, key=lambda row: row.run_id))
     return None
 
 
 def _preference(pair: Pair) -> tuple[int, int]:
-    return -SCOPES.index(pair[0].scope), min(row.run_id for row in pair)
+    return -SCOPES.index(pair.a.scope), min(row.run_id for row in pair)
 
 
 def _difference(name: str, a: "BoardRow", b: "BoardRow") -> str:
@@ -222,8 +227,8 @@ def align(
         tuple(shared),
         tuple(a[sample] for sample in shared),
         tuple(b[sample] for sample in shared),
-        _mean(a.values()),
-        _mean(b.values()),
+        mean(a.values()),
+        mean(b.values()),
         only_in_a,
         only_in_b,
     )
@@ -235,7 +240,7 @@ def align(
 def compare(a: "BoardRow", b: "BoardRow", items: Items, *, level: float = 0.95) -> Comparison:
     """Return how much A scores above B over the items, with the interval of that level."""
     paired = _paired(items, level)
-    by_items = _same(a.value, items.a_mean) and _same(b.value, items.b_mean)
+    by_items = is_mean(a.value, items.a_mean) and is_mean(b.value, items.b_mean)
     found: Paired | Unpaired = paired
     if not by_items:
         found = statistics.unpaired_difference(estimate(a, level), estimate(b, level))
@@ -243,8 +248,8 @@ def compare(a: "BoardRow", b: "BoardRow", items: Items, *, level: float = 0.95) 
     return Comparison(
         a=a,
         b=b,
-        a_value=_mean(items.a) if by_items else a.value,
-        b_value=_mean(items.b) if by_items else b.value,
+        a_value=mean(items.a) if by_items else a.value,
+        b_value=mean(items.b) if by_items else b.value,
         difference=found.difference,
         stderr=found.stderr,
         interval=found.interval,
@@ -296,13 +301,14 @@ def _paired(items: Items, level: float) -> Paired:
     )
 
 
-def _mean(values: Collection["SampleValue"]) -> float:
+def mean(values: Collection["SampleValue"]) -> float:
+    """Return the mean value, the same whatever the order."""
     return math.fsum(each.value for each in values) / len(values)
 
 
-def _same(score: float, mean: float) -> bool:
-    """Whether the run's score is the mean of its items."""
-    return abs(score - mean) <= ROUNDING
+def is_mean(score: float, of_items: float) -> bool:
+    """Whether a run's score is the mean of its items, which macro F1 is not."""
+    return abs(score - of_items) <= ROUNDING
 
 
 # --- What made them differ ------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """`podium compare`: two runs or models on the same items, and which items they differ on."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,6 +45,20 @@ ITEMS = (
     Column("better", "better"),
 )
 
+
+class Within(click.FloatRange):
+    """A number within a range, and not "nan", which click lets through any."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"'{value}' is no finite number.", param, ctx)
+        return number
+
+
 items_option = click.option("--items", is_flag=True, help="List the items that flipped.")
 intersect_option = click.option(
     "--intersect", is_flag=True, help="Compare the items that both have, and say how many."
@@ -64,7 +79,7 @@ intersect_option = click.option(
 @click.option("--scope", type=click.Choice(SCOPES), help="Only runs of all questions, or of some.")
 @click.option(
     "--confidence",
-    type=click.FloatRange(0.5, 1, max_open=True),
+    type=Within(0.5, 1, max_open=True),
     default=0.95,
     show_default=True,
     help="How often the intervals should hold the truth.",
@@ -171,7 +186,7 @@ def items_of(podium: Podium, pair: "Pair", *, intersect: bool = False) -> "Items
     from registry.compare import align
 
     a, b = (podium.store.sample_values(row.run_id, row.metric) for row in pair)
-    runs = f"runs {pair[0].run_id} and {pair[1].run_id} of {pair[0].benchmark}"
+    runs = f"runs {pair.a.run_id} and {pair.b.run_id} of {pair.a.benchmark}"
     return align(a, b, runs=runs, intersect=intersect)
 
 

@@ -96,12 +96,12 @@ def _evidence(podium: Podium, policy: "Policy", rule: "Rule") -> "Evidence | str
             variants = ", ".join(f"'{one.variant}'" for one, _ in found)
             raise PolicyError(
                 f"[benchmarks.{rule.benchmark}]: both ran several variants ({variants}). "
-                f"Say which with: variant = '{found[0][0].variant}'"
+                f"Say which with: variant = '{found[0].a.variant}'"
             )
         items = items_of(podium, found[0], intersect=policy.intersect)
     except NotComparable as error:
         return error.message
-    return Evidence(*found[0], items, _failure_share(podium, found[0][0].run_id))
+    return Evidence(*found[0], items, _failure_share(podium, found[0].a.run_id))
 
 
 def _failure_share(podium: Podium, run_id: int) -> float:

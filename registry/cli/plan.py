@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry.cli.compare import Within
 from registry.cli.completion import complete_benchmark, complete_model
 from registry.cli.context import Podium, examples, pass_podium
 from registry.cli.output import Column, Page, Record, Table, format_option, show_page
 from registry.errors import RegistryError, UnknownName
-from registry.leaderboard import SCOPES, Board, leaderboard
+from registry.leaderboard import SCOPES, Board, Standing, leaderboard
 
 if TYPE_CHECKING:
     from registry.plan import Plan, Spread
@@ -36,20 +37,20 @@ SPREADS = (
 @click.argument("benchmark", shell_complete=complete_benchmark)
 @click.option(
     "--difference",
-    type=click.FloatRange(0, min_open=True),
+    type=Within(1e-9),
     required=True,
     help="What should be seen, in the metric's own units: 0.03 is three points of accuracy.",
 )
 @click.option(
     "--power",
-    type=click.FloatRange(0.5, 1, max_open=True),
+    type=Within(0.5, 1, max_open=True),
     default=0.8,
     show_default=True,
     help="How probable it should be to see it.",
 )
 @click.option(
     "--level",
-    type=click.FloatRange(0, 0.5, min_open=True),
+    type=Within(0, 0.5, min_open=True),
     default=0.05,
     show_default=True,
     help="How often a difference may be seen where there is none.",
@@ -77,7 +78,7 @@ def plan(
     scope: str | None,
     style: str,
 ) -> None:
-    """Say how many items it takes to see a difference between two models.
+    """Say how many items a difference between models takes.
 
     Models that fail on the same items are told apart by fewer of them, so the answer comes from
     runs at hand: the deviation of their item by item differences, the median over pairs of models.
@@ -89,7 +90,8 @@ def plan(
     board = _board(podium, benchmark, models, variant, scope or "")
     spreads = _spreads(podium, board) if board else []
     made = planned(difference, spreads, size=_size(board), power=power, confidence=1 - level)
-    item = _item(benchmark, board, made, level)
+    by_items = not board or _by_items(podium, board.standings[0], board.group.metric)
+    item = _item(benchmark, board, made, level) | {"by_items": by_items}
     show_page(_page(item), item, style)
 
 
@@ -144,12 +146,20 @@ def _spreads(podium: Podium, board: Board) -> "list[Spread]":
     return [each for each in found if each]
 
 
+def _by_items(podium: Podium, standing: Standing, metric: str) -> bool:
+    """Whether the metric is the mean of its items, as what is planned for is."""
+    from registry.compare import is_mean, mean
+
+    values = podium.store.sample_values(standing.run_id, metric)
+    return bool(values) and is_mean(standing.value, mean(values.values()))
+
+
 def _size(board: Board | None) -> int | None:
     """Return how many items the board's runs were scored on."""
     return max((each.n or 0 for each in board.standings), default=0) or None if board else None
 
 
-def _item(benchmark: str, board: Board | None, made: "Plan", level: float) -> Record:
+def _item(benchmark: str, board: Board | None, made: "Plan", level: float) -> dict[str, object]:
     group = board.group if board else None
     return {
         "benchmark": benchmark,
@@ -175,6 +185,11 @@ def _page(item: Record) -> Page:
     basis = f"the median of {pairs} pairs" if pairs > 1 else "of the one pair at hand"
     if item["assumed"]:
         basis = "assumed: the median of 28 models on MMLU-Pro, since no two runs can be compared"
+    notes = [f"{pairs - 10} more pairs are in --format json."] if pairs > 10 else []
+    if not item["by_items"]:
+        notes.append(
+            f"{item['metric']} is not the mean of its items; this plans for the mean of the items."
+        )
     return Page(
         heading=f"{item['items']:,} items show a difference of {item['difference']:g} on {where}",
         facts={
@@ -183,8 +198,8 @@ def _page(item: Record) -> Page:
             "deviation": f"{item['deviation']:.3f}, {basis}",
             "items of the benchmark": item["size"] and f"{item['size']:,}",
             "enough": item["enough"],
-            "smallest difference they show": item["detectable"],
+            "smallest difference these show": item["detectable"],
         },
         tables=(Table(item["pairs"][:10], SPREADS, "Pairs it is based on"),),
-        notes=[f"{pairs - 10} more pairs are in --format json."] if pairs > 10 else [],
+        notes=notes,
     )
