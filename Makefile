@@ -17,7 +17,7 @@ LOCKED  := $(VENV)/.locked-$(call digest,$(LOCK))
 PODIUM  := $(VENV)/.podium-$(call digest,$(LOCK) pyproject.toml)
 WEIGHTS := $(VENV)/.weights-$(call digest,$(LOCK) $(DEMO))
 
-.PHONY: help install test check fix docs demo clean
+.PHONY: help install test chaos check fix docs demo clean
 .DEFAULT_GOAL := help
 
 help:    ## list the verbs
@@ -44,6 +44,9 @@ $(WEIGHTS): $(LOCKED)
 
 test: $(PODIUM) $(WEIGHTS)  ## run the tests; select with: make test ARGS="-k store"
 	$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(PODIUM) $(WEIGHTS)  ## kill driver, replica, engine and node in mid-run; nothing may be lost
+	$(BIN)/python -m pytest -m chaos $(ARGS)
 
 check: $(PODIUM)  ## lint, formatting, types, import contracts
 	$(BIN)/ruff check
