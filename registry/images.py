@@ -5,6 +5,7 @@ A picture is hostile input: it must decode completely, and its pixels are bounde
 
 import base64
 import io
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,11 +100,20 @@ def _value(image: Image) -> Any:
             for group in range(file.num_row_groups):
                 rows = file.metadata.row_group(group).num_rows
                 if 0 <= row < rows and image.column in file.schema_arrow.names:
-                    return file.read_row_group(group, [image.column]).column(0)[row].as_py()
+                    return _column(image.path, group, image.column)[row].as_py()
                 row -= rows
     except (OSError, pyarrow.ArrowException) as error:
         raise BadImage(f"{_name(image)} cannot be read: {error}") from error
     raise BadImage(f"{_name(image)} does not exist")
+
+
+@lru_cache(maxsize=2)
+def _column(path: str, group: int, column: str) -> Any:
+    """Return one column of a row group; the pictures of one group are asked for in turn."""
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        return file.read_row_group(group, [column]).column(0)
 
 
 def _name(image: Image) -> str:
