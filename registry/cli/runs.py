@@ -112,7 +112,7 @@ def runs(
     items: bool,
     style: str,
 ) -> None:
-    """List the runs, newest first, show one, or say what differs between two."""
+    """List the runs, show one, or say how two differ."""
     match words:
         case ():
             _show_runs(podium, benchmark, model, unfinished=unfinished, style=style)
