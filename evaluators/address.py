@@ -31,20 +31,20 @@ class Address:
         The URL that is asked is put together from these parts, so that what was checked is what
         is connected to, however oddly it was written.
         """
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port
-        except ValueError:
-            host, port = "", None
         if not url:
             raise EngineError(f"say where the model is served: {EXAMPLE}")
-        if "@" in url or parts.query or parts.fragment:
+        if set("@?#") & set(url):
             raise EngineError(
                 "a base URL has no user, password or query: it is stored with the run. "
                 f"Give the key with: export {KEYS[0]}=…"
             )
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            raise EngineError(f"that is no base URL. Name one like: {EXAMPLE}") from None
         if parts.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", host, re.ASCII):
-            raise EngineError(f"'{url}' is no base URL. Name one like: {EXAMPLE}")
+            raise EngineError(f"that is no base URL. Name one like: {EXAMPLE}")
         return cls(parts.scheme, host, port, parts.path.rstrip("/"))
 
     @property

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, partial
 from queue import SimpleQueue
 from typing import Any
 
@@ -65,24 +65,9 @@ class EndpointEngine:
         request can be answered: a wrong key, an unknown model, a server that is gone.
         """
         waiting = iter(requests)
-        done: SimpleQueue[Future[Prediction]] = SimpleQueue()
-        flying: set[Future[Prediction]] = set()
         opened = open_asker(self._model, self._settings, self._address)
         with start_blocking_portal() as portal, portal.wrap_async_context_manager(opened) as asker:
-            try:
-                while True:
-                    while self._may_send(len(flying)) and (request := next(waiting, None)):
-                        future = portal.start_task_soon(asker.answer, request)
-                        flying.add(future)
-                        future.add_done_callback(done.put)
-                    if not flying:
-                        break
-                    future = done.get()
-                    flying.remove(future)
-                    yield self._counted(future.result())
-            finally:
-                for future in flying:
-                    future.cancel()
+            yield from self._answers(waiting, partial(portal.start_task_soon, asker.answer))
         if not self._stopped and not self._may_send(0) and next(waiting, None):
             self._say_spent()
 
@@ -92,6 +77,30 @@ class EndpointEngine:
 
     def close(self) -> None:
         """Nothing is held between calls: connections end with the last prediction."""
+
+    def _answers(
+        self, waiting: Iterator[Request], send: Callable[[Request], Future[Prediction]]
+    ) -> Iterator[Prediction]:
+        """Keep the slots full and yield what comes back; cancel the rest where it ends early."""
+        done: SimpleQueue[Future[Prediction]] = SimpleQueue()
+        flying: set[Future[Prediction]] = set()
+        try:
+            while True:
+                while self._may_send(len(flying)) and (request := next(waiting, None)):
+                    future = send(request)
+                    flying.add(future)
+                    future.add_done_callback(done.put)
+                if not flying:
+                    return
+                future = done.get()
+                flying.remove(future)
+                yield self._counted(future.result())
+        except EngineError:
+            yield from [f.result() for f in flying if f.done() and not f.exception()]
+            raise
+        finally:
+            for future in flying:
+                future.cancel()
 
     def _check_public(self) -> None:
         if self._address.scheme == "http":

@@ -24,6 +24,7 @@ unsupported upper valid value was were which while with you your
 ERROR_WORDS = frozenset(_WORDS.split())
 """What errors are made of. These words stay even where the prompt has them: they tell nothing."""
 
+_BLOB = re.compile(r"data:[^\s'\"]+|[A-Za-z0-9+/=_-]{32,}")
 _ESCAPE = re.compile(r"\\+(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[abfnrtv\"'/])")
 _WORD = re.compile(r"[A-Za-z0-9]+(?:'[a-z]+)?")
 _UNPRINTED = re.compile(r"[^A-Za-z0-9 .,:;'()/_%+-]+")
@@ -33,13 +34,13 @@ _HIDDEN_RUN = re.compile(rf"{HIDDEN}(?:[^A-Za-z0-9]*{HIDDEN})+")
 def cleaned(message: str, asked: str, secret: str = "") -> str:
     """Return a server's message without any telling word that was `asked`, or part of one.
 
-    A word stays if it is one of ERROR_WORDS or occurs nowhere in what was asked; letters that are
-    not ASCII never stay, for what was asked may be cut off within a run of them.
+    A word stays if it is one of ERROR_WORDS or occurs nowhere in what was asked. Encoded pictures
+    never stay, nor do letters that are not ASCII: what was asked may be cut off within them.
 
     >>> cleaned("Invalid prompt: 'Is John Smith ill?' (at most 64 tokens)", "Is John Smith ill?")
     "Invalid prompt: 'Is …' (at most 64 tokens)"
     """
-    without = message.replace(secret, " ") if secret else message
+    without = _BLOB.sub(HIDDEN, message.replace(secret, " ") if secret else message)
     asked = f"{asked} {_ESCAPE.sub(' ', asked)}".casefold()
 
     def shown(match: re.Match[str]) -> str:

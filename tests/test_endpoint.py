@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -187,6 +188,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def _locked(self, received: Received, _before: int) -> None:
         self._send(401, _error(f"Incorrect API key provided: {received.key[:12]}****"))
+
+    def _late(self, received: Received, before: int) -> None:
+        time.sleep(0.2)
+        self._locked(received, before)
+
+    def _later(self, received: Received, before: int) -> None:
+        time.sleep(0.4)
+        self._right(received, before)
 
     def _poor(self, _received: Received, _before: int) -> None:
         self._send(429, _error("You exceeded your quota", "insufficient_quota"))
@@ -547,6 +556,19 @@ def test_what_every_request_would_meet_ends_the_run_at_once(
     assert not other.seen.requests
 
 
+def test_answers_that_came_back_are_kept_where_the_run_ends_early(server: Server) -> None:
+    found: list[str] = []
+
+    def slowly() -> Iterator[str]:
+        for prediction in engine(server).predict(chat("Right", "Late", "Later")):
+            yield prediction.text
+            time.sleep(0.8)
+
+    with pytest.raises(EngineError, match="refuses the key"):
+        found.extend(slowly())
+    assert found == ["said Right", "said Later"]
+
+
 def test_a_server_that_is_gone_ends_the_run_after_some_requests(server: Server) -> None:
     questions = [f"Broken {index}" for index in range(40)]
     with pytest.raises(EngineError, match="none of 10 requests in a row"):
@@ -571,6 +593,19 @@ def test_closing_early_cancels_what_is_in_flight(server: Server) -> None:
     began = time.monotonic()
     predictions.close()  # type: ignore[attr-defined]
     assert time.monotonic() - began < 3
+    assert not [t.name for t in threading.enumerate() if "portal" in t.name]
+
+
+def test_an_interrupt_ends_the_waiting_at_once(server: Server) -> None:
+    main_thread = threading.main_thread().ident
+    assert main_thread is not None
+    timer = threading.Timer(0.7, signal.pthread_kill, (main_thread, signal.SIGINT))
+    found = []
+    began = time.monotonic()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        found.extend(engine(server).predict(chat(*["Hanging"] * 5)))
+    assert time.monotonic() - began < 4
     assert not [t.name for t in threading.enumerate() if "portal" in t.name]
 
 
@@ -672,12 +707,18 @@ def test_the_other_variable_goes_first_and_a_bad_key_is_not_shown(
     assert KEY not in str(caught.value)
 
 
-def test_a_server_that_echoes_the_prompt_leaves_no_word_of_it(server: Server) -> None:
+def test_a_server_that_echoes_the_prompt_leaves_nothing_telling_of_it(
+    server: Server, tmp_path: Path
+) -> None:
+    from PIL import Image as pillow
+
+    pillow.radial_gradient("L").save(tmp_path / "x.png")
     question = 'Echoing: does Ms "Ann O\'Neill-Übel", 67,\nhave\teffusions?'
-    (prediction,) = ask(server, question)
+    asked = Prompt(question=(Image(str(tmp_path / "x.png")), question), chat=True)
+    (prediction,) = engine(server).predict([Request(7, "0", asked)])
     assert prediction.outcome is Outcome.FAILED
-    assert prediction.reason.startswith("400 BadRequestError: Invalid prompt (at most 64 tokens)")
-    for word in ("Ann", "Neill", "bel", "67", "effusion", "nhave", "Ms"):
+    assert prediction.reason.startswith("400 BadRequestError: Invalid 'prompt' (at most 64 tokens)")
+    for word in ("Ann", "Neill", "bel", "67", "effusion", "nhave", "Ms", "iVBOR"):
         assert word not in prediction.reason
 
 
@@ -692,7 +733,7 @@ def test_no_telling_word_of_a_request_survives_however_it_is_echoed() -> None:
         text = " ".join(asked)
         echo = text[start : start + length]
         for message in (f"Bad: {echo}", json.dumps({"m": echo}), repr(echo), echo.upper()):
-            kept = re.findall(r"[A-Za-z0-9']+", cleaned(message, text))
+            kept = re.findall(r"[A-Za-z0-9]+(?:'[a-z]+)?", cleaned(message, text))
             assert not [
                 word
                 for word in kept
@@ -717,7 +758,9 @@ def test_credentials_in_a_url_are_refused_and_not_repeated(url: str) -> None:
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["", "127.0.0.1:80", "ftp://h/v1", "http:///v1", "http://h:x/v1"])
+@pytest.mark.parametrize(
+    "url", ["", "127.0.0.1:80", "ftp://h", "http:///v1", "http://h:x/v1", "http://[::1"]
+)
 def test_an_address_that_is_none_is_refused_with_an_example(url: str) -> None:
     with pytest.raises(EngineError, match="--base-url http://127"):
         EndpointEngine("m", EngineOptions(base_url=url))
