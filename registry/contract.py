@@ -106,8 +106,10 @@ def fingerprints_elsewhere(subject: Subject) -> dict[str, str]:
     }
     hashes = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     path = os.pathsep.join(filter(None, sys.path))
+    code = "from registry import contract; contract.print_fingerprints()"
     done = subprocess.run(
-        [sys.executable, "-c", "from registry import contract; contract.print_fingerprints()"],
+        # -P: this process's path and no other, or the plugin may be another copy of itself.
+        [sys.executable, "-P", "-c", code],
         input=json.dumps(asked),
         env={**os.environ, "PYTHONHASHSEED": hashes, "PYTHONPATH": path},
         capture_output=True,
