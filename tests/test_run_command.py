@@ -1,7 +1,9 @@
 """`podium run`, `resume` and `rescore` as they are typed, over a plugin's own spy engine."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -193,6 +195,21 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     fresh = Told()
     monkeypatch.setattr(Spy, "told", fresh)
     return fresh
+
+
+@pytest.fixture(scope="module")
+def new_registry(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return an empty registry's file; to migrate one for each test takes longer than the tests."""
+    file = tmp_path_factory.mktemp("new") / "registry.db"
+    open_store(str(file))
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.serialize()
+
+
+@pytest.fixture(autouse=True)
+def _migrated(new_registry: bytes) -> None:
+    podium_home().mkdir(parents=True)
+    (podium_home() / "registry.db").write_bytes(new_registry)
 
 
 @pytest.fixture
