@@ -313,7 +313,9 @@ class Benchmark:
 
     Give `dataset` and `metrics` (and perhaps `prompt`) where there is one way to run it; give
     `settings` and `task`, a function from a variant to a `Task`, where there are several. Raise
-    `version` whenever prompt, data or metric changes a number.
+    `version` whenever prompt, data or metric changes a number. `groups` names the comparable group
+    of a variant ({"5-shot,letters": "full"}), whose numbers a board ranks together, be they
+    measured or published; a variant that is in none stands on a board of its own.
     """
 
     name: str
@@ -335,6 +337,7 @@ class Benchmark:
     modalities: tuple[str, ...] = ("text",)
     categories: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
     tags: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:

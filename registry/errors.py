@@ -3,6 +3,7 @@
 click.ClickException
 └── RegistryError            anything below; the command line prints it without a traceback
     ├── UnknownName          no benchmark, model, run, variant … of that name (suggests the nearest)
+    ├── AmbiguousName        a name that several models go by
     ├── PluginError          a plugin that cannot be imported, clashes or misspells a hook
     ├── DatasetError         a data folder or file that is missing, malformed or of another layout
     ├── EngineError          the model cannot be loaded or served
@@ -32,6 +33,18 @@ class UnknownName(RegistryError):
         nearest = get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
         super().__init__(f"no {kind} named '{name}'.{hint} List all {len(names)} with: {listing}")
+        self.name = name
+
+
+class AmbiguousName(RegistryError):
+    """A name that several models go by; the message lists them."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, meant: Iterable[str]) -> None:
+        """Say which models the `name` may mean."""
+        models = ", ".join(sorted(meant))
+        super().__init__(f"'{name}' may mean any of {models}. Type one of these names instead")
         self.name = name
 
 

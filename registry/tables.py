@@ -26,6 +26,14 @@ class Scope(StrEnum):
     SAMPLE = "sample"
 
 
+class Kind(StrEnum):
+    """Who stands behind a number, the one to believe first; a board shows one a model."""
+
+    MEASURED = "measured"
+    INDEPENDENT = "independent"
+    SELF_REPORTED = "self-reported"
+
+
 class BenchmarkRow(SQLModel, table=True):
     """A benchmark that was run or reported, as its plugin described it then."""
 

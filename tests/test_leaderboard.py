@@ -99,10 +99,12 @@ def test_where_less_is_better_the_least_leads_and_ranges_are_mirrored() -> None:
     assert found == [("best", 1, 1, 2), ("good", 2, 1, 2), ("worst", 3, 3, 3)]
 
 
-def test_without_an_interval_nobody_knows_how_far_a_rank_could_move() -> None:
+def test_without_an_interval_a_rank_has_no_range_and_counts_by_its_value() -> None:
     rows = [row("sure", 0.9, (0.85, 0.95)), row("bare", 0.5), row("low", 0.1, (0.05, 0.15))]
     ranges = {s.model: (s.best_rank, s.worst_rank) for s in standings(rows)}
-    assert ranges == {"sure": (1, 2), "bare": (None, None), "low": (2, 3)}
+    assert ranges == {"sure": (1, 1), "bare": (None, None), "low": (3, 3)}
+    rows = [row("wide", 0.6, (0.4, 0.8)), row("bare", 0.5)]
+    assert [(s.best_rank, s.worst_rank) for s in standings(rows)] == [(1, 2), (None, None)]
 
 
 def test_ranges_of_28_models_agree_with_the_reference() -> None:

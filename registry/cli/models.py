@@ -1,6 +1,7 @@
-"""`podium models`: the models of the registry, what is known of each, and its runs."""
+"""`podium models`: the models of the registry; of one, its standings, runs and published scores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,9 +11,11 @@ from registry.cli.context import Podium, examples, pass_podium
 from registry.cli.output import Column, Page, Record, Table, format_option, show, show_page
 from registry.cli.runs import COLUMNS as RUN_COLUMNS
 from registry.cli.runs import listed_run
-from registry.errors import UnknownName
+from registry.filters import current
+from registry.leaderboard import Board, leaderboard
 
 if TYPE_CHECKING:
+    from registry.store import BoardRow, Store
     from registry.tables import ModelRow
 
 COLUMNS = (
@@ -25,6 +28,30 @@ COLUMNS = (
     Column("modalities", "modalities"),
     Column("released", "release_date"),
     Column("runs", "runs"),
+)
+STANDINGS = (
+    Column("benchmark", "benchmark"),
+    Column("group or variant", "group"),
+    Column("metric", "metric"),
+    Column("rank", lambda s: f"{s['rank']} of {s['n_models']}"),
+    Column("score", "value"),
+    Column("low", "low"),
+    Column("high", "high"),
+    Column("kind", "kind"),
+    Column("date", "date"),
+    Column("source", lambda s: f"run {s['run_id']}" if s["run_id"] else s["source"]),
+)
+GAPS = (
+    Column("benchmark", "benchmark"),
+    Column("group", "group"),
+    Column("metric", "metric"),
+    Column("published", "published"),
+    Column("kind", "kind"),
+    Column("source", "source"),
+    Column("measured", "measured"),
+    Column("run", "run_id"),
+    Column("gap", lambda g: f"{g['gap']:+.3f}"),
+    Column("95 % interval", lambda g: _interval(g)),
 )
 FIELDS = (
     "name",
@@ -46,6 +73,7 @@ FIELDS = (
     epilog=examples(
         "podium models",
         "podium models google/medgemma-4b-it",
+        "podium models 'MedGemma 4B IT' --format json",
         "podium models --format csv",
     )
 )
@@ -53,32 +81,94 @@ FIELDS = (
 @format_option
 @pass_podium
 def models(podium: Podium, name: str | None, style: str) -> None:
-    """List the models, or describe the one called NAME."""
-    known = {row.name: row for row in podium.store.models()}
-    if name is not None and name not in known:
-        raise UnknownName("model", name, known, "podium models")
-    views = [listed_run(view) for view in podium.store.runs()]
-    items = {
-        row.name: _item(row) | {"runs": sum(view["model"] == row.name for view in views)}
-        for row in known.values()
-    }
+    """List the models, or describe the one called NAME.
+
+    NAME may be any of its names: a hub id, a title, a leaderboard's spelling.
+    """
     if name is not None:
-        own = [view for view in views if view["model"] == name]
-        show_page(_page(items[name], own), {**items[name], "runs": own}, style)
+        _show_model(podium, name, style)
         return
+    views = [listed_run(view) for view in podium.store.runs()]
+    items = [
+        _item(row) | {"runs": sum(view["model"] == row.name for view in views)}
+        for row in podium.store.models()
+    ]
     if not items:
         click.echo("No model yet. Run one with: podium run BENCHMARK --model MODEL", err=True)
-    show(Table(list(items.values()), COLUMNS), style)
+    show(Table(items, COLUMNS), style)
+
+
+def _show_model(podium: Podium, typed: str, style: str) -> None:
+    """Print a model by any of its names. Raises UnknownName, or AmbiguousName for several."""
+    # Inside: the store takes longer to import than `podium --help` may take.
+    from registry.replication import gaps
+    from registry.reported import aliases_of, board_rows, resolve
+
+    store = podium.store
+    name = resolve(store, typed)
+    row = next(row for row in store.models() if row.name == name)
+    numbers = current(board_rows(store, model=name))
+    item = _item(row) | {
+        "aliases": aliases_of(store, name),
+        "standings": list(_standings(store, numbers)),
+        "gaps": [asdict(gap) for gap in gaps(numbers)],
+        "runs": [view for view in map(listed_run, store.runs()) if view["model"] == name],
+    }
+    show_page(_page(item), item, style)
+
+
+def _standings(store: "Store", numbers: Sequence["BoardRow"]) -> Iterator[Record]:
+    """Yield where a model stands on each board of each benchmark that it has a number of."""
+    # Inside: see `_show_model`.
+    from registry.reported import board_rows
+
+    model = numbers[0].model if numbers else ""
+    for benchmark in sorted({row.benchmark for row in numbers}):
+        rows = current(board_rows(store, benchmark))
+        for board in _boards(rows):
+            for standing in board.standings:
+                if standing.model == model:
+                    group = {"benchmark": benchmark, "group": board.group.label}
+                    group |= {"metric": board.group.metric, "scope": board.group.scope}
+                    yield group | {"n_models": len(board.standings)} | asdict(standing)
+
+
+def _boards(rows: Sequence["BoardRow"]) -> Iterator[Board]:
+    """Yield every board that the numbers of a benchmark make, the default one first."""
+    first = leaderboard(rows)
+    if first is None:
+        return
+    yield first
+    for group in first.others:
+        board = leaderboard(
+            rows,
+            variant=group.variant,
+            name=group.name,
+            scope=group.scope,
+            version=group.benchmark_version,
+            items=group.items_hash,
+            metric=group.metric,
+        )
+        if board:
+            yield board
 
 
 def _item(row: "ModelRow") -> dict[str, Any]:
     return {name: getattr(row, name) for name in FIELDS}
 
 
-def _page(item: Record, runs: Sequence[Record]) -> Page:
+def _interval(gap: Record) -> str:
+    if gap["low"] is None:
+        return ""
+    return f"[{gap['low']:+.3f}, {gap['high']:+.3f}]{'*' if gap['is_partial'] else ''}"
+
+
+def _page(item: Record) -> Page:
+    note = "* the source gives no error of its own number, so the true interval is wider"
     return Page(
         heading=f"{item['name']}  {item['title']}".strip(),
         facts={
+            "also known as": item["aliases"],
             "organization": item["organization"],
             "parameters (B)": item["parameters_b"],
             "active parameters (B)": item["active_parameters_b"],
@@ -90,5 +180,10 @@ def _page(item: Record, runs: Sequence[Record]) -> Page:
             "USD per million input tokens": item["price_input"],
             "USD per million output tokens": item["price_output"],
         },
-        tables=(Table(runs, [c for c in RUN_COLUMNS if c.heading != "model"], "Runs"),),
+        tables=(
+            Table(item["standings"], STANDINGS, "Standings"),
+            Table(item["gaps"], GAPS, "Measured here minus published"),
+            Table(item["runs"], [c for c in RUN_COLUMNS if c.heading != "model"], "Runs"),
+        ),
+        notes=(note,) if any(gap["is_partial"] for gap in item["gaps"]) else (),
     )
