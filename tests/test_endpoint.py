@@ -183,11 +183,11 @@ class Handler(BaseHTTPRequestHandler):
         self._send(307, {}, {"Location": f"{self.server.seen.elsewhere}{self.path}"})
 
     def _echoing(self, received: Received, _before: int) -> None:
-        asked = json.dumps(received.body)
+        asked = received.key + json.dumps(received.body)
         self._send(400, _error(f"Invalid 'prompt' (at most 64 tokens): {asked}"))
 
     def _locked(self, received: Received, _before: int) -> None:
-        self._send(401, _error(f"Incorrect API key provided: {received.key[:12]}****"))
+        self._send(401, _error(f"Incorrect API key provided: {received.key[7:20]}****"))
 
     def _late(self, received: Received, before: int) -> None:
         time.sleep(0.2)
@@ -686,7 +686,7 @@ def test_no_error_holds_the_key(
     monkeypatch.setenv("PODIUM_API_KEY", KEY)
     said = ""
     try:
-        said = ask(server, f"{question} {KEY}", attempts=1)[0].reason
+        said = ask(server, question, attempts=1)[0].reason
     except EngineError:
         said = traceback.format_exc()
     assert said
@@ -720,6 +720,12 @@ def test_a_server_that_echoes_the_prompt_leaves_nothing_telling_of_it(
     assert prediction.reason.startswith("400 BadRequestError: Invalid 'prompt' (at most 64 tokens)")
     for word in ("Ann", "Neill", "bel", "67", "effusion", "nhave", "Ms", "iVBOR"):
         assert word not in prediction.reason
+
+
+def test_no_picture_survives_in_an_error() -> None:
+    picture = base64.b64encode(bytes(range(40))).decode()
+    for echo in (f"data:image/png;base64,{picture[:8]}", picture, picture[3:]):
+        assert cleaned(f"bad image: {echo}", "What is this?") == "bad image: …"
 
 
 def test_no_telling_word_of_a_request_survives_however_it_is_echoed() -> None:
