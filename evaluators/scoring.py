@@ -11,7 +11,7 @@ def sample_scores(
 ) -> list[SampleScore]:
     """Return the metric's verdict on each prediction; a failed one has none."""
     return [
-        _scored(metric, samples[prediction.sample_id], prediction)
+        metric.sample_score(samples[prediction.sample_id], prediction)
         for prediction in predictions
         if prediction.outcome is not Outcome.FAILED
     ]
@@ -38,19 +38,3 @@ def score(
         scores = task.headline.aggregate(sample_scores(task.headline, samples, trivial))
         measured.extend(Measured(each, task.headline, name) for each in scores if not each.part)
     return details, measured
-
-
-def _scored(metric: Metric, sample: Sample, prediction: Prediction) -> SampleScore:
-    verdict = metric.judge(sample, prediction)
-    return SampleScore(
-        sample_id=sample.id,
-        metric=metric.name,
-        value=verdict.value,
-        answer=verdict.answer,
-        target=sample.target,
-        outcome=verdict.outcome,
-        probability=verdict.probability,
-        tied=verdict.tied,
-        cluster=sample.cluster,
-        groups=sample.groups,
-    )

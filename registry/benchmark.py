@@ -237,6 +237,22 @@ class Metric:
     high: float = 1.0
     chance: float | None = None
 
+    def sample_score(self, sample: Sample, prediction: Prediction) -> SampleScore:
+        """Return the verdict on one prediction, with what an aggregate needs of the sample."""
+        verdict = self.judge(sample, prediction)
+        return SampleScore(
+            sample_id=sample.id,
+            metric=self.name,
+            value=verdict.value,
+            answer=verdict.answer,
+            target=sample.target,
+            outcome=verdict.outcome,
+            probability=verdict.probability,
+            tied=verdict.tied,
+            cluster=sample.cluster,
+            groups=sample.groups,
+        )
+
 
 def as_asked(sample: Sample) -> Prompt:
     """Return the sample's input as it stands, as a chat message."""

@@ -199,29 +199,13 @@ def network_off(attempts: list[str]) -> Iterator[None]:
 
 def judged(metric: Metric, samples: Iterable[Sample], answer: Answer) -> list[SampleScore]:
     """Return the metric's verdicts on the answers."""
-    return [_scored(metric, sample, answer(sample)) for sample in samples]
+    return [metric.sample_score(sample, answer(sample)) for sample in samples]
 
 
 def aggregated(metric: Metric, scores: Sequence[SampleScore]) -> tuple[float, int]:
     """Return the metric's number, and how many samples stand behind it: 0 where it gives none."""
     made = metric.aggregate(scores)
     return (made[0].value, made[0].n) if made else (0.0, 0)
-
-
-def _scored(metric: Metric, sample: Sample, prediction: Prediction) -> SampleScore:
-    verdict = metric.judge(sample, prediction)
-    return SampleScore(
-        sample_id=sample.id,
-        metric=metric.name,
-        value=verdict.value,
-        answer=verdict.answer,
-        target=sample.target,
-        outcome=verdict.outcome,
-        probability=verdict.probability,
-        tied=verdict.tied,
-        cluster=sample.cluster,
-        groups=sample.groups,
-    )
 
 
 def _by_letter(sample: Sample) -> int | None:
