@@ -271,11 +271,13 @@ def check_same_models(
 
 
 def check_scorable(podium: Podium, view: RunView, selection: Selection) -> None:
-    """Refuse to score stored responses against samples other than those asked."""
+    """Refuse to score stored responses against other samples, or under another version."""
     samples = {sample.id for sample in selection.samples}
     answered = podium.store.answered(view.run.id or 0)
     if len(samples) != view.run.n_samples or not answered <= samples:
         raise DatasetError(_changed("the samples", view))
+    if selection.benchmark.version != view.run.benchmark_version:
+        raise RegistryError(_changed(f"the version of {view.benchmark}", view))
 
 
 def _changed(what: str, view: RunView) -> str:

@@ -1,6 +1,8 @@
 """`podium run`, `resume` and `rescore` as they are typed, over a plugin's own spy engine."""
 
 import json
+import os
+import signal
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -55,6 +57,7 @@ class Told:
     replies: dict[str, str] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
     dies_after: int | None = None
+    interrupted_at: int | None = None
     error: BaseException = field(default_factory=lambda: EngineError("the engine died. Try again"))
     revision: str = "1"
     version: str = "1"
@@ -72,11 +75,16 @@ class Spy:
         )
         self.local = local
         self._reply = reply
+        self._stopped = False
 
     def predict(self, requests: Iterable[Request]) -> Iterator[Prediction]:
         for place, request in enumerate(requests):
             if place == self.told.dies_after:
                 raise self.told.error
+            if self._stopped:
+                return
+            if place == self.told.interrupted_at:
+                os.kill(os.getpid(), signal.SIGINT)
             self.told.asked.append((request.run_id, request.stage, request.sample_id))
             failed = request.sample_id in self.told.failing
             yield Prediction(
@@ -89,7 +97,8 @@ class Spy:
             )
 
     def stop(self) -> None:
-        """Nothing is in flight."""
+        """End with the answer that is being given."""
+        self._stopped = True
 
     def close(self) -> None:
         """Nothing is held."""
@@ -379,6 +388,16 @@ def test_ctrl_c_keeps_the_answers_and_says_how_to_go_on(
     assert {view.status for view in store.runs()} == {"unfinished"}
 
 
+def test_the_first_ctrl_c_waits_for_what_is_in_flight(
+    podium: Type, told: Told, store: Store
+) -> None:
+    told.interrupted_at = 2
+    result = podium("run", "sums", "--model", "spy:4", exit_code=130)
+    assert "Waiting for the answers in flight; Ctrl-C again stops at once." in result.stderr
+    assert last_line(result).endswith("Go on with: podium resume 1")
+    assert store.answered(1) == {"1", "2", "3"}
+
+
 def test_failed_samples_are_tried_again_and_their_answers_replace_the_failures(
     podium: Type, told: Told, store: Store
 ) -> None:
@@ -481,6 +500,13 @@ def test_responses_are_not_scored_against_other_samples(podium: Type, told: Told
     result = podium("rescore", 1, exit_code=1)
     assert "the samples of run 1 changed since it began" in result.stderr
     assert last_line(result).endswith("podium run sums --model echo:4")
+
+
+def test_a_new_version_s_numbers_do_not_go_under_the_old_version(podium: Type, told: Told) -> None:
+    podium("run", "sums", "--model", "echo:4")
+    told.version = "2"
+    result = podium("rescore", 1, exit_code=1)
+    assert "the version of sums of run 1 changed since it began" in result.stderr
 
 
 def test_an_unfinished_run_stays_so_when_it_is_rescored(podium: Type, told: Told) -> None:
