@@ -4,7 +4,7 @@ Queries only; the sessions come from the store.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select
@@ -60,13 +60,7 @@ def board_rows(store: Store, benchmark: str = "", *, model: str = "") -> list[Bo
     Published ones come with those that a correction superseded; `leaderboard.current` drops them.
     """
     measured = store.board(benchmark) if benchmark else store.headlines(model=model)
-    groups = _groups(store)
-    organizations = {row.name: row.organization or "" for row in store.models()}
-    placed = [
-        replace(row, organization=organizations.get(row.model, ""), **_place(groups, row))
-        for row in measured
-    ]
-    return [*placed, *_reported(store, groups, benchmark, model)]
+    return [*measured, *_reported(store, _groups(store), benchmark, model)]
 
 
 Groups = Mapping[tuple[str, str], tuple[str, bool]]
@@ -80,14 +74,6 @@ def _groups(store: Store) -> Groups:
         return {
             (b, variant): (name, default) for b, variant, name, default in session.execute(query)
         }
-
-
-def _place(groups: Groups, row: BoardRow) -> dict[str, Any]:
-    """Return the group of a measured number; only whole runs stand beside published ones."""
-    none = ("", False)
-    is_whole = row.scope == Scope.FULL
-    name, in_default = groups.get((row.benchmark, row.variant), none) if is_whole else none
-    return {"group": name, "in_default": in_default}
 
 
 def _reported(store: Store, groups: Groups, benchmark: str, model: str) -> list[BoardRow]:
