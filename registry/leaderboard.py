@@ -446,9 +446,11 @@ def _baselines(members: Iterable["BoardRow"], metric: str) -> list[Baseline]:
 
 
 def _against_baseline(board: Board) -> str:
-    """Say so where a model that does not look is as good as the leader."""
+    """Say so where a model that does not look, or a human, is as good as the leader."""
     sign = 1 if board.higher_is_better else -1
     best = max(board.baselines, key=lambda b: sign * b.value, default=None)
     if best is None or sign * best.value < sign * board.standings[0].value:
         return ""
+    if best.source:
+        return f"; '{best.name}' is reported at {best.value:.3f}"
     return f"; the trivial baseline '{best.name}' gets {best.value:.3f}"

@@ -9,11 +9,13 @@ of the seven benchmarks are kept, with the models, sources and names that they n
 
 import argparse
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 TARGET = Path(__file__).parent.parent / "registry" / "catalog"
 BENCHMARKS = ("mimic-cxr", "mmlu", "mmlu-pro", "hle", "mmmu", "mmmu-pro", "mathvista")
+HUB_NAMES = {"deepseek": "deepseek-ai", "meta": "meta-llama", "mistral": "mistralai"}
 
 Row = dict[str, str]
 
@@ -43,7 +45,27 @@ def build(source: Path, target: Path) -> None:
     }
     target.mkdir(parents=True, exist_ok=True)
     for name, columns in wanted.items():
-        _write(target / f"{name}.csv", list(_kept(source / f"{name}.csv", columns)))
+        rows = list(_kept(source / f"{name}.csv", columns))
+        if name == "model_aliases":
+            rows = _clear(source, rows)
+            rows += _hub_names(list(_kept(source / "models.csv", wanted["models"])), rows)
+        _write(target / f"{name}.csv", rows)
+
+
+def _hub_names(models: list[Row], aliases: list[Row]) -> Iterator[Row]:
+    """Yield ids on the hub for open models of makers who go by another name there."""
+    taken = {row["alias"].casefold() for row in aliases}
+    for row in models:
+        maker, _, name = row["model_id"].partition("/")
+        alias = f"{HUB_NAMES.get(maker, maker)}/{name}"
+        if maker in HUB_NAMES and row["open_weights"] == "true" and alias not in taken:
+            yield {"alias": alias, "model_id": row["model_id"], "alias_source": "maker on the hub"}
+
+
+def _clear(source: Path, aliases: list[Row]) -> list[Row]:
+    """Return the aliases that name one model, also beside the models that are left out here."""
+    named = Counter(row["alias"] for row in _kept(source / "model_aliases.csv", {}))
+    return [row for row in aliases if named[row["alias"]] == 1]
 
 
 def _kept(path: Path, wanted: dict[str, frozenset[str]]) -> Iterator[Row]:

@@ -436,7 +436,7 @@ def test_some_words_of_a_variant_are_enough(podium: Type, store: Store, tmp_path
     result = podium(*options, "--variant", "romn", exit_code=2)
     assert "no setting of dials named 'romn'. Did you mean 'roman'" in result.stderr
     result = podium(*options, "--variant", "square")
-    assert "No finished run of dials fits" in result.stderr
+    assert "No score of dials fits" in result.stderr
 
 
 def test_a_variant_of_a_plugin_that_is_gone_is_known_from_the_runs(

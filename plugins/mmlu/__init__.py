@@ -86,6 +86,13 @@ DATASET = Dataset(
     layout=LAYOUT,
 )
 
+GROUPS = {
+    f"5-shot,{header},{answers}": "full"
+    for header in ("official-header", "one-blank-header")
+    for answers in ("letters", "first-token")
+}
+"""What is published as MMLU is asked with five examples, in either header and either way."""
+
 
 def first_token_accuracy() -> Metric:
     """Return the share of first tokens that are, stripped, the right letter.
@@ -133,6 +140,7 @@ def register_benchmarks() -> list[Benchmark]:
             size="14,042 questions",
             categories=tuple(CATEGORIES),
             related=("mmlu-pro",),
+            groups=GROUPS,
             tags=frozenset({"knowledge", "multiple-choice"}),
         )
     ]

@@ -84,6 +84,11 @@ DATASET = Dataset(
     layout=LAYOUT,
 )
 
+GROUPS = {
+    f"5-shot,{prompt},{OFFICIAL},{policy}": "full" for prompt in (LOCAL, API) for policy in POLICIES
+}
+"""What is published as MMLU-Pro: five examples, the authors' rules, either way to count silence."""
+
 
 def task(variant: Variant) -> Task:
     """Return what a variant shows, how a reply is read, and what none counts as."""
@@ -114,6 +119,7 @@ def register_benchmarks() -> list[Benchmark]:
             size="12,032 questions",
             categories=tuple(SIZES),
             related=("mmlu", "hle"),
+            groups=GROUPS,
             tags=frozenset({"knowledge", "multiple-choice", "reasoning"}),
         )
     ]

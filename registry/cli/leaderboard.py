@@ -378,7 +378,7 @@ class Boards:
             raise UnknownName("benchmark", name, known, "podium benchmarks")
         if self.rows or _has_numbers(store, name):
             return (
-                f"No finished run of {name} fits these options. "
+                f"No score of {name} fits these options. "
                 f"See which boards there are with: podium leaderboard {name}"
             )
         unfinished = store.runs(benchmark=name)

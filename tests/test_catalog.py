@@ -1,0 +1,161 @@
+"""The catalogue that Podium ships: what it holds, what it leaves apart, and how it is loaded."""
+
+import csv
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from plugins import mmlu, mmlu_pro
+from registry import Benchmark
+from registry.cli import main
+from registry.filters import current
+from registry.importing import BUILT_IN, read_path
+from registry.importing.records import GroupFacts
+from registry.importing.storing import store_batch
+from registry.leaderboard import Board, leaderboard
+from registry.reported import board_rows, known_by, reported_baselines
+from registry.store import Store, open_store
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = open_store(str(tmp_path_factory.mktemp("catalog") / "registry.db"))
+    assert store_batch(store, read_path(BUILT_IN)).stored
+    return store
+
+
+@pytest.fixture
+def podium(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.setenv("PODIUM_REGISTRY", str(tmp_path / "registry.db"))
+
+    def podium(*words: object) -> Result:
+        result = CliRunner().invoke(main, [*map(str, words)], prog_name="podium")
+        assert result.exit_code == 0, result.output
+        return result
+
+    return podium
+
+
+def board(store: Store, benchmark: str, **options: Any) -> Board:
+    found = leaderboard(current(board_rows(store, benchmark)), **options)
+    assert found is not None
+    return found
+
+
+def test_the_seven_benchmarks_have_their_published_scores(store: Store) -> None:
+    names = ["hle", "mathvista", "mimic-cxr", "mmlu", "mmlu-pro", "mmmu", "mmmu-pro"]
+    assert store.benchmark_names() == names
+    assert sum(len(board_rows(store, name)) for name in names) == 1480
+    assert len(store.models()) == 553
+
+
+def test_medgemma_stands_with_its_own_label_set_and_never_beside_the_other(store: Store) -> None:
+    found = board(store, "mimic-cxr")
+    assert found.group.label == "classification-top5, adjudicated labels"
+    assert found.group.metric == "f1-macro"
+    (standing,) = (s for s in found.standings if s.model == "google/medgemma-4b-it")
+    assert (standing.title, standing.organization) == ("MedGemma 4B IT", "Google")
+    assert (standing.value, standing.rank, standing.kind) == (0.889, 4, "self-reported")
+    assert standing.url == "https://arxiv.org/abs/2604.05081"
+    assert 0.405 not in {row.value for rows in found.numbers.values() for row in rows}
+    public = board(store, "mimic-cxr", name="classification-top5, public labels")
+    assert {s.value for s in public.standings if s.model == "google/medgemma-4b-it"} == {0.405}
+
+
+def test_the_default_board_is_that_of_the_default_group_with_most_models(store: Store) -> None:
+    labels = {name: board(store, name).group.label for name in store.benchmark_names()}
+    assert labels == {
+        "hle": "full, no tools",
+        "mathvista": "testmini",
+        "mimic-cxr": "classification-top5, adjudicated labels",
+        "mmlu": "full",
+        "mmlu-pro": "full",
+        "mmmu": "val",
+        "mmmu-pro": "overall",
+    }
+
+
+def test_what_is_doubted_is_counted_and_does_not_rank(store: Store) -> None:
+    found = board(store, "mmlu")
+    doubted = {(row.model, row.value) for row in found.disputed}
+    assert doubted == {
+        ("mistral/mistral-7b-instruct-v0.3", 0.599),
+        ("mistral/mistral-7b-instruct-v0.3", 0.309),
+    }
+    assert all(row.dispute.startswith("sources for this model") for row in found.disputed)
+    assert "mistral/mistral-7b-instruct-v0.3" not in {s.model for s in found.standings}
+
+
+def test_humans_and_guesses_are_baselines_of_their_group(store: Store) -> None:
+    found = {
+        (b.group, b.baseline.name): b.baseline.value for b in reported_baselines(store, "mmmu")
+    }
+    assert found["val", "Human Expert (High)"] == 0.886
+    assert found["test", "Random Choice"] == 0.258
+
+
+def test_a_model_is_known_by_its_hub_id_its_title_and_a_leaderboard_s_name(store: Store) -> None:
+    for name in ("google/medgemma-4b-it", "medgemma 4b it", "medgemma-4b-it"):
+        assert known_by(store, name) == ["google/medgemma-4b-it"]
+    assert known_by(store, "meta-llama/Llama-3.1-8B-Instruct") == ["meta/llama-3.1-8b-instruct"]
+    assert known_by(store, "no such model") == []
+
+
+def test_a_new_registry_begins_with_the_catalogue_and_an_old_one_is_left_alone(
+    podium: Callable[..., Result], tmp_path: Path
+) -> None:
+    first = podium("leaderboard", "mimic-cxr").stdout
+    assert first.startswith("Med-Gemini (Yang et al. 2024) (Google) leads mimic-cxr")
+    assert "MedGemma 4B IT" in first
+    assert podium("leaderboard", "mimic-cxr").stdout == first
+    open_store(str(tmp_path / "other.db"))
+    assert "medgemma" not in podium("--registry", tmp_path / "other.db", "models").stdout
+    podium("--registry", tmp_path / "other.db", "import", "--builtin")
+    assert "medgemma" in podium("--registry", tmp_path / "other.db", "models").stdout
+
+
+def test_the_catalogue_is_small_and_says_whose_numbers_it_has() -> None:
+    assert sum(file.stat().st_size for file in BUILT_IN.iterdir()) < 600_000
+    said = (BUILT_IN / "ATTRIBUTION.md").read_text()
+    assert "Data from llm-stats.com / JonathanChavezTamales/llm-leaderboard, CC BY 4.0" in said
+    assert "CC BY-SA 4.0" in said
+
+
+@pytest.mark.parametrize("plugin", [mmlu, mmlu_pro], ids=lambda plugin: plugin.__name__)
+def test_a_plugin_s_groups_are_of_variants_that_it_has_and_of_groups_that_are_published(
+    plugin: Any,
+) -> None:
+    (benchmark,) = plugin.register_benchmarks()
+    assert isinstance(benchmark, Benchmark)
+    assert benchmark.groups.keys() <= {variant.name for variant in benchmark.variants()}
+    published = {
+        fact.group
+        for fact in read_path(BUILT_IN).records
+        if isinstance(fact, GroupFacts) and fact.benchmark == benchmark.name
+    }
+    assert set(benchmark.groups.values()) <= published
+
+
+def test_the_script_builds_the_catalogue_that_is_here(shared: Path, tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("build", ROOT / "scripts" / "build_catalog.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    script.build(shared / "catalog", tmp_path)
+    built = sorted(tmp_path.glob("*.csv"))
+    assert len(built) == 9
+    for file in built:
+        assert file.read_bytes() == (BUILT_IN / file.name).read_bytes(), file.name
+
+
+def test_every_number_s_source_has_an_address(store: Store) -> None:
+    with (BUILT_IN / "sources.csv").open(newline="", encoding="utf-8") as file:
+        assert all(row["url"].startswith("https://") for row in csv.DictReader(file))
+    assert all(row.url for row in board_rows(store, "mmlu"))
