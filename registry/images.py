@@ -9,7 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from registry import dicom
 from registry.benchmark import Image
+from registry.errors import MissingExtra
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -26,7 +28,8 @@ def open_image(image: Image) -> "Picture":
     """Return the picture as 8-bit RGB, completely decoded.
 
     Transparency is laid on white, 16-bit greys are scaled and EXIF turns are made, so that what a
-    model sees is what a viewer would show. Raises BadImage where there is no whole picture.
+    model sees is what a viewer would show; DICOM is decoded as `registry.dicom` says. Raises
+    BadImage where there is no whole picture.
     """
     from PIL import Image as pillow
     from PIL import ImageOps, UnidentifiedImageError
@@ -35,12 +38,14 @@ def open_image(image: Image) -> "Picture":
     if not data:
         raise BadImage(f"{_name(image)} is empty")
     try:
+        if dicom.is_dicom(data, image.path):
+            return dicom.decode(data, MAX_PIXELS).convert("RGB")
         picture = pillow.open(io.BytesIO(data))
         if picture.width * picture.height > MAX_PIXELS:
             raise BadImage(f"{_name(image)} has {picture.width} x {picture.height} pixels")
         picture.load()
         return _rgb(ImageOps.exif_transpose(picture))
-    except BadImage:
+    except (BadImage, MissingExtra):
         raise
     except UnidentifiedImageError as error:
         raise BadImage(f"{_name(image)} is no picture") from error

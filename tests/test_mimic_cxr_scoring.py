@@ -59,7 +59,7 @@ RADIOLOGISTS = {
 
 
 def task(*words: str) -> Task:
-    (benchmark,) = register_benchmarks()
+    benchmark, _ = register_benchmarks()
     return benchmark.task_for(benchmark.variant(words))
 
 
@@ -174,7 +174,7 @@ def weights(yes: float, no: float) -> Prediction:
         ("<think>It seems so. Final Answer: yes", ""),
         ("<unused94>thought\nFinal Answer: no<unused95>Final Answer: yes", "yes"),
         ("<think>a</think> hm <think>b</think>Final Answer: no", "no"),
-        ("Final Answer: no <think>or is it? Final Answer: yes", "no"),
+        ("Final Answer: no <think>or is it? Final Answer: yes", ""),
     ],
 )
 def test_a_final_answer_is_read_only_where_it_stands(text: str, answer: str) -> None:

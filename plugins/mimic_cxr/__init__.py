@@ -1,4 +1,6 @@
-"""MIMIC-CXR: which findings does a chest radiograph show?
+"""MIMIC-CXR: which findings does a chest radiograph show, and what would its report say?
+
+## mimic-cxr
 
 The official test split of MIMIC-CXR-JPG 2.1.0 (3,269 studies of 293 patients of one hospital in
 Boston), one frontal picture a study. For each of five conditions (atelectasis, cardiomegaly,
@@ -23,25 +25,51 @@ frontal image, without labels, or with every label masked are left out and count
 `binary-cot` is MedGemma's own prompt: an argument, then "Final Answer: X". `multilabel-json` asks
 once a study for a JSON object, 5 to 14 times cheaper. Modes do not compare with each other.
 
-**Data.** Credentialed: https://physionet.org/content/mimic-cxr-jpg/2.1.0/ (PhysioNet Credentialed
-Health Data License 1.5.0, with a data use agreement and CITI training). It must not be shared with
+## mimic-cxr-reports
+
+The model writes the report of a study from one frontal picture and, by default, the INDICATION
+that the radiologist was given too (as MedGemma is asked; `image-only` withholds it). A record, made
+up:
+
+    [frontal chest radiograph]
+    INDICATION: ___ year old patient with cough.
+    Write the findings and the impression of the radiology report on this chest radiograph, ...
+    -> There is no pleural effusion. ... No acute cardiopulmonary process.
+
+The reference is findings and impression, findings, or impression, cut from the report by the rules
+of the official parser; a study without all of them falls out, so the three have other studies too
+and never compare. The `___` of removed words stays in the indication and is taken out of reference
+and reply. Metrics are `lexical` (ROUGE-L, CIDEr-D, BLEU and the F1 of a rule labeler of our own) or
+`radeval` (RadGraph, CheXbert, RadCliQ; `radeval+green` adds GREEN), which downloads weights.
+References often compare with a picture that nobody is shown, so no score can be perfect, and style
+counts: the same MedGemma has RadGraph F1 21.9 instruction-tuned and 29.5 pre-trained. A report that
+finds nothing, and another patient's, are scored beside the model.
+
+## Data
+
+Credentialed: https://physionet.org/content/mimic-cxr-jpg/2.1.0/ (PhysioNet Credentialed
+Health Data License 1.5.0, with a data use agreement and CITI training), and for reports
+https://physionet.org/content/mimic-cxr/2.1.0/. Pictures may also be the DICOM files of the latter,
+beside the tables of the former: they are decoded as the JPG files were made, without their
+compression, and the samples are grouped as `picture=dicom`. The data must not be shared with
 third parties, so endpoints outside this machine and its private network are refused. Paper: Johnson
 et al. 2019, "MIMIC-CXR, a de-identified publicly available database of chest radiographs with
 free-text reports", https://doi.org/10.1038/s41597-019-0322-0. The built-in sample is painted by a
 program and holds no patient data.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from plugins.mimic_cxr import prompts
+from plugins.mimic_cxr import prompts, radeval_metrics, report_metrics, reports, writing
 from plugins.mimic_cxr.answers import UNPARSEABLE, judge_direct, judge_final_answer, judge_json
 from plugins.mimic_cxr.baselines import BASELINES, oracle
 from plugins.mimic_cxr.labels import CONDITIONS, POLICIES, SOURCES
 from plugins.mimic_cxr.layout import LAYOUT
 from plugins.mimic_cxr.samples import read
 from plugins.mimic_cxr.scoring import macro_f1
-from registry import Benchmark, Dataset, Setting, Task, Terms, Variant, hookimpl
+from registry import Benchmark, Dataset, Metric, Setting, Task, Terms, Variant, hookimpl
 
 SAMPLE = Path(__file__).parent / "sample"
 
@@ -88,6 +116,48 @@ def task(variant: Variant) -> Task:
     )
 
 
+LEXICAL, RADEVAL, GREEN = "lexical", "radeval", "radeval+green"
+CONTEXT = ("image+indication", "image-only")
+
+WORDS = (report_metrics.rouge_l, report_metrics.bleu, report_metrics.rule_labeler)
+CLINICAL = (radeval_metrics.radgraph, radeval_metrics.chexbert, radeval_metrics.radcliq)
+METRICS: Mapping[str, tuple[Callable[[Sequence[str]], Metric], ...]] = {
+    LEXICAL: WORDS,
+    RADEVAL: CLINICAL,
+    GREEN: (*CLINICAL, radeval_metrics.green),
+}
+
+REPORT_SETTINGS = (
+    Setting("reference", tuple(writing.PARTS), "which sections of the report are to be written"),
+    Setting("context", CONTEXT, "whether the model is given the report's INDICATION"),
+    Setting("metrics", (LEXICAL, RADEVAL, GREEN), "how two texts are compared"),
+)
+REPORT_LAYOUT = f"{LAYOUT}, and the reports: mimic-cxr-reports/files/... or mimic-cxr-reports.zip"
+
+
+def report_task(variant: Variant) -> Task:
+    """Return which report a variant asks for, and how it is judged."""
+    parts = writing.PARTS[variant["reference"]]
+    scored_by = report_metrics if variant["metrics"] == LEXICAL else radeval_metrics
+    questions = partial(
+        reports.read,
+        parts=parts,
+        with_indication=variant["context"] == CONTEXT[0],
+        libraries=scored_by.LIBRARIES,
+        extra=scored_by.EXTRA,
+    )
+    return Task(
+        dataset=Dataset(reports.NAME, questions, sample=SAMPLE, layout=REPORT_LAYOUT),
+        metrics=tuple(metric(parts) for metric in METRICS[variant["metrics"]]),
+        prompt=writing.prompt,
+        baselines={
+            "normal-report": reports.normal_report(parts),
+            "another-report": reports.another_report,
+        },
+        oracle=reports.oracle,
+    )
+
+
 @hookimpl
 def register_benchmarks() -> list[Benchmark]:
     return [
@@ -107,5 +177,22 @@ def register_benchmarks() -> list[Benchmark]:
             categories=("healthcare", "vision", "multimodal"),
             related=("chexpert", "vqa-rad", "slake"),
             tags=frozenset({"radiology", "classification", "multi-label"}),
-        )
+        ),
+        Benchmark(
+            name=reports.NAME,
+            title="MIMIC-CXR reports",
+            summary="Write the report on a chest radiograph; ROUGE-L, BLEU, CIDEr-D and labels.",
+            settings=REPORT_SETTINGS,
+            task=report_task,
+            terms=Terms.CREDENTIALED,
+            terms_text=TERMS,
+            license="PhysioNet Credentialed Health Data License 1.5.0",
+            paper="https://doi.org/10.1038/s41597-019-0322-0",
+            homepage="https://physionet.org/content/mimic-cxr/2.1.0/",
+            size="up to 3,269 test studies of 293 patients, fewer for each section",
+            modalities=("image", "text"),
+            categories=("healthcare", "vision", "multimodal"),
+            related=("mimic-cxr",),
+            tags=frozenset({"radiology", "generation", "reports"}),
+        ),
     ]

@@ -1,24 +1,26 @@
 """Find a MIMIC-CXR-JPG tree and read its tables: the test studies, and one frontal picture of each.
 
 Nothing that the tables name is opened here; a picture that is missing or broken is found out beside
-the engine, and counts as a failed request.
+the engine, and counts as a failed request. Where a study's pictures are the DICOM files of
+MIMIC-CXR instead of the JPG release, its samples say so in the group `picture`.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
-from registry import DatasetError, csv_records, inside
+from registry import DatasetError, MissingExtra, csv_records, inside
 
 # Release 2.1.0 kept the names of 2.0.0.
 SPLIT = "mimic-cxr-2.0.0-split"
 METADATA = "mimic-cxr-2.0.0-metadata"
 
 LAYOUT = (
-    "a MIMIC-CXR-JPG release: files/p10/p10000032/..., mimic-cxr-2.0.0-split.csv.gz, "
-    "-metadata.csv.gz and the labels (.csv.gz or .csv)"
+    "a MIMIC-CXR-JPG release: files/p10/p10000032/... (its .jpg, or the .dcm of MIMIC-CXR), "
+    "mimic-cxr-2.0.0-split.csv.gz, -metadata.csv.gz and the labels (.csv.gz or .csv)"
 )
 WHAT_TO_TYPE = (
     "Name the release's folder with: --data mimic-cxr=DIR, or try the offline sample with: --sample"
@@ -30,6 +32,9 @@ FRONTAL_VIEWS = ("PA", "AP", "AP AXIAL", "AP LLD", "AP RLD", "PA RLD", "PA LLD")
 # A blank ViewPosition (15,769 images) is frontal if the procedure can only have made a frontal one.
 FRONTAL_PROCEDURE = re.compile(r"\b(AP|PA|PORT|PORTABLE)\b")
 LATERAL_PROCEDURE = re.compile(r"\bLAT")
+
+JPG = ".jpg"
+DICOM = (".dcm", ".dcm.gz")
 
 IDENTIFIERS = {
     "subject_id": re.compile(r"\d{8}"),
@@ -77,6 +82,24 @@ class Study:
         """The view that stands for the study; equals are told apart by their dicom_id."""
         ranked = [(v.rank, v.dicom_id, v) for v in self.views if v.rank is not None]
         return min(ranked, key=lambda each: each[:2])[2] if ranked else None
+
+    def picture(self, view: View) -> Path:
+        """Return where a view's picture is: its JPG, else its DICOM; it may be missing on disk.
+
+        Raises MissingExtra where DICOM is all there is and nothing can read it.
+        """
+        jpg, *others = (self.folder / f"{view.dicom_id}{suffix}" for suffix in (JPG, *DICOM))
+        if jpg.exists():
+            return jpg
+        found = next((path for path in others if path.exists()), None)
+        if found is not None and find_spec("pydicom") is None:
+            raise MissingExtra("reading the DICOM files of MIMIC-CXR", "dicom")
+        return found or jpg
+
+
+def made_from(picture: Path) -> dict[str, str]:
+    """Return the group of samples whose picture is decoded from DICOM; JPG is the rule."""
+    return {} if picture.suffix == JPG else {"picture": "dicom"}
 
 
 def find_tree(root: Path) -> Path:

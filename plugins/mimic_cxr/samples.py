@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plugins.mimic_cxr.labels import MASKED, YES, Policy, Row, Source, study_labels
-from plugins.mimic_cxr.layout import Study, View, find_tree, test_studies
+from plugins.mimic_cxr.layout import Study, View, find_tree, made_from, test_studies
 from plugins.mimic_cxr.prompts import question, question_of_all
 from registry import Excluded, Image, Sample
 
@@ -22,11 +22,13 @@ ALL_MASKED = "every condition is masked"
 class Examined:
     """A study that is asked about: the view that stands for it, its labels, and the right answers.
 
-    The target of a condition is "" where the policy masks it.
+    The target of a condition is "" where the policy masks it. The picture may be missing on disk,
+    which the engine finds out.
     """
 
     study: Study
     view: View
+    path: Path
     row: Row
     targets: Mapping[str, str]
 
@@ -37,8 +39,8 @@ class Examined:
 
     @property
     def picture(self) -> Image:
-        """The picture that is sent; it may be missing on disk, which the engine finds out."""
-        return Image(str(self.study.folder / f"{self.view.dicom_id}.jpg"))
+        """The picture that is sent."""
+        return Image(str(self.path))
 
 
 def read(
@@ -86,7 +88,7 @@ def _examine(
     targets = {condition: policy.target(condition, row[condition]) for condition in conditions}
     if not any(targets.values()):
         return Excluded(name, ALL_MASKED)
-    return Examined(study, view, row, targets)
+    return Examined(study, view, study.picture(view), row, targets)
 
 
 def _prevalence(condition: str, examined: Sequence[Examined]) -> float:
@@ -110,7 +112,7 @@ def _questions(each: Examined, shares: Mapping[str, float]) -> Iterator[Sample]:
             id=f"s{each.study.id}/{condition}",
             input=(each.picture, question(condition)),
             target=target,
-            groups={"condition": condition},
+            groups={"condition": condition, **made_from(each.path)},
             cluster=f"p{each.study.subject}",
             metadata={"view": each.view.position, "prevalence": shares},
         )
@@ -122,6 +124,7 @@ def _whole(each: Examined, shares: Mapping[str, float]) -> Sample:
         id=f"s{each.study.id}",
         input=(each.picture, question_of_all(tuple(each.targets))),
         target=json.dumps(each.unmasked),
+        groups=made_from(each.path),
         cluster=f"p{each.study.subject}",
         metadata={"view": each.view.position, "prevalence": shares},
     )

@@ -127,7 +127,7 @@ def summarise(scores: Sequence[SampleScore], calls: Iterable[Call]) -> list[Scor
     for call in ordered:
         parts.setdefault(call.condition, []).append(call)
     return [
-        _f1_score("macro-f1", ordered),
+        mean_f1("macro-f1", ordered),
         *_companions(ordered, parts),
         *_rates(scores),
         *(score for name, members in parts.items() for score in _condition(name, members)),
@@ -184,7 +184,7 @@ def _condition(name: str, calls: Sequence[Call]) -> list[Score]:
         for metric, value in values.items()
         if value is not None
     ]
-    return [_f1_score("f1", calls, part), *rest]
+    return [mean_f1("f1", calls, part), *rest]
 
 
 def auroc(calls: Sequence[Call]) -> float | None:
@@ -205,7 +205,7 @@ def auroc(calls: Sequence[Call]) -> float | None:
     return float(total - positives * (positives + 1) / 2) / (positives * negatives)
 
 
-def _f1_score(metric: str, calls: Sequence[Call], part: str = "") -> Score:
+def mean_f1(metric: str, calls: Sequence[Call], part: str = "") -> Score:
     """Return the mean F1 over the calls' conditions, with its bootstrap interval over patients."""
     if not calls:
         return Score(metric=metric, value=0.0, n=0, part=part)
