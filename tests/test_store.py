@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -333,6 +334,65 @@ def test_migrating_from_nothing_gives_exactly_the_tables_of_the_code(file: Path)
         assert compare_metadata(context, SQLModel.metadata) == []
     engine.dispose()
     assert version(file) == HEAD
+
+
+def first_registry(file: Path) -> None:
+    """Write a registry as version 0001 left it: one run with its score."""
+    engine = create_engine(f"sqlite:///{file}")
+    config = Config()
+    scripts = Path(registry.store.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(scripts))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in FIRST_ROWS:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+FIRST_ROWS = (
+    "INSERT INTO benchmark VALUES (1, 'clock', 'Clock', '', '1')",
+    "INSERT INTO model (id, name, title, organization, license, modalities, parameters_b)"
+    " VALUES (1, 'acme/one', '', '', '', 'text', 7.0)",
+    "INSERT INTO run VALUES (1, 1, 1, 'default', 'full', '', '1', '', '', '', '', '', '', 4, '{}',"
+    " '', '', '', '', '', '', '{}', '{}', '2025-01-01 00:00:00', '2025-01-02 00:00:00', 0)",
+    "INSERT INTO sample_score VALUES (1, 'accuracy', '1', 1.0, '12', '12', 'answered', NULL, 0,"
+    " '')",
+    "INSERT INTO score (id, benchmark_id, model_id, run_id, variant, metric, part, baseline,"
+    " headline, higher_is_better, value, n)"
+    " VALUES (7, 1, 1, 1, 'default', 'accuracy', '', '', 1, 1, 0.5, 4)",
+)
+
+
+def test_the_first_registry_comes_forward_with_its_data(file: Path) -> None:
+    first_registry(file)
+    store = open_store(str(file))
+    assert version(file) == HEAD
+    assert not store.is_new
+    (row,) = store.board("clock")
+    assert (row.run_id, row.model, row.value, row.n) == (1, "acme/one", 0.5, 4)
+    assert store.judged(1) == {"accuracy": {"answered": 1}}
+    (model,) = store.models()
+    assert (model.parameters_b, model.organization, model.license) == (7.0, None, None)
+    assert model.modalities == "text"
+    assert store.run(begin_run(store, "acme/one")).run.id == 2
+    with pytest.raises(StoreError, match="FOREIGN KEY"):
+        store.append([answer(99, "1")])
+
+
+def test_a_migration_that_fails_on_the_way_changes_nothing(file: Path) -> None:
+    first_registry(file)
+    connection = sqlite3.connect(file)
+    connection.execute(
+        "INSERT INTO score (id, benchmark_id, model_id, run_id, variant, metric, part, baseline,"
+        " headline, higher_is_better, value) VALUES (8, 1, 99, 1, '', 'lost', '', '', 0, 1, 0.5)"
+    )
+    connection.commit()
+    connection.close()
+    before = tables(file)
+    with pytest.raises(StoreError, match=r"names rows that are not there.*It is unchanged"):
+        open_store(str(file))
+    assert (tables(file), version(file)) == (before, "0001")
 
 
 def tables(file: Path) -> set[str]:
