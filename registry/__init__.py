@@ -37,6 +37,7 @@ from registry.errors import DatasetError, EngineError, MissingExtra, RegistryErr
 from registry.hookspecs import hookimpl
 from registry.images import BadImage, open_image
 from registry.metrics import (
+    after_reasoning,
     averages,
     by_group,
     choice_accuracy,
@@ -77,6 +78,7 @@ __all__ = [
     "UnknownName",
     "Variant",
     "Verdict",
+    "after_reasoning",
     "averages",
     "by_group",
     "choice_accuracy",

@@ -1,6 +1,7 @@
 """Ready-made metrics and answer extractors: values in, verdicts and scores out."""
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -13,6 +14,22 @@ from registry.benchmark import (
     Score,
     Verdict,
 )
+
+# Some models close a block that their template opened, some are cut off inside one; MedGemma's
+# blocks lie between unused tokens.
+_ENDS = re.compile(r"</think>|</thinking>|<unused95>")
+_OPENS = re.compile(r"<think>|<thinking>|<unused94>")
+
+
+def after_reasoning(text: str) -> str | None:
+    """Return what follows a reply's reasoning, or None where the reasoning never ends.
+
+    >>> after_reasoning("<think>A? No.</think>B")
+    'B'
+    >>> after_reasoning("<think>A? But then")
+    """
+    answer = _ENDS.split(text)[-1]
+    return None if _OPENS.search(answer) else answer
 
 
 def exact_match(

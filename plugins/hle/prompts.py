@@ -8,7 +8,7 @@ from plugins.hle.judging import (
     SYSTEM_PROMPT,
     judge_prompt,
 )
-from registry import Prediction, Prompt, Review, Sample, Sampling
+from registry import Prediction, Prompt, Review, Sample, Sampling, after_reasoning
 
 # The authors' example; for reasoning models they advise against less.
 MAX_TOKENS = 8192
@@ -26,23 +26,14 @@ def ask(sample: Sample) -> Prompt:
 
 def review_of(sample: Sample, prediction: Prediction) -> Prompt | None:
     """Return what the judge is asked, as text alone; None where there is no response to judge."""
-    response = without_reasoning(prediction.text)
-    if not response.strip():
+    response = after_reasoning(prediction.text)
+    if not response or not response.strip():
         return None
     return Prompt(
         question=judge_prompt(sample.metadata["question"], response, sample.metadata["answer"]),
         chat=True,
         sampling=Sampling(max_tokens=JUDGE_MAX_TOKENS, json_schema=JUDGE_SCHEMA),
     )
-
-
-def without_reasoning(text: str) -> str:
-    """Return what follows the last `</think>`, or "" where the text ends within its reasoning.
-
-    The endpoints that the authors call leave reasoning out of a response; local models write it.
-    """
-    response = text.rpartition("</think>")[2]
-    return "" if "<think>" in response else response
 
 
 JUDGE = Review(name="judge", prompt=review_of, prompt_text=JUDGE_PROMPT, official=OFFICIAL_JUDGE)

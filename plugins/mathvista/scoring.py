@@ -23,6 +23,7 @@ from registry import (
     Sampling,
     Score,
     Verdict,
+    after_reasoning,
     averages,
     mean_score,
 )
@@ -84,12 +85,6 @@ def ask_extractor(sample: Sample, prediction: Prediction) -> Prompt | None:
         return None
     asked = extraction_prompt(_query(sample), response)
     return Prompt(question=asked, chat=True, sampling=Sampling(max_tokens=256))
-
-
-def after_reasoning(response: str) -> str | None:
-    """Return what follows a model's <think> block, or None where the block never ends."""
-    _, _, answer = response.rpartition("</think>")
-    return None if "<think>" in answer else answer
 
 
 def aggregate(scores: Sequence[SampleScore]) -> list[Score]:

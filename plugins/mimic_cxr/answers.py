@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from plugins.mimic_cxr.labels import NO, YES
-from registry import Outcome, Prediction, Sample, Verdict
+from registry import Outcome, Prediction, Sample, Verdict, after_reasoning
 
 WRONG, NEGATIVE, DROP = "unparseable-wrong", "unparseable-negative", "unparseable-drop"
 UNPARSEABLE = (WRONG, NEGATIVE, DROP)
@@ -18,11 +18,6 @@ UNPARSEABLE = (WRONG, NEGATIVE, DROP)
 
 Judge: TypeAlias = Callable[[Sample, Prediction], Verdict]
 
-# Some models close a block that their template opened, some are cut off inside one; MedGemma's
-# blocks lie between unused tokens.
-REASONING = re.compile(
-    r"\A.*(?:</think>|</thinking>|<unused95>)|(?:<think>|<thinking>|<unused94>).*\Z", re.DOTALL
-)
 MARKUP = re.compile(r"[*_`#>$\"'\u2018\u2019\u201c\u201d]|\\boxed|\\text")
 MARKER = re.compile(r"final\s*answer\s*[:\uff1a]", re.IGNORECASE)
 WORD = re.compile(r"[\W\d_]*([^\W\d_]+)")
@@ -66,7 +61,7 @@ def final_answer(text: str) -> str:
     >>> final_answer("There is no doubt: an effusion.")
     ''
     """
-    plain = MARKUP.sub("", REASONING.sub("", text))
+    plain = MARKUP.sub("", after_reasoning(text) or "")
     *before, last = MARKER.split(plain)
     if not before:
         alone = WHOLE.fullmatch(plain)
@@ -83,7 +78,7 @@ def json_answers(text: str) -> dict[str, str]:
     >>> json_answers('{"Edema": true, "Fracture": "maybe"}')
     {'Edema': 'yes'}
     """
-    plain = REASONING.sub("", text)
+    plain = after_reasoning(text) or ""
     start, end = plain.find("{"), plain.rfind("}")
     try:
         said = json.loads(plain[start : end + 1])

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from plugins.mmmu.columns import letters
+from registry import after_reasoning
 
 # What comes before a declared letter: "Answer: ", "The correct option is: **", "I choose ".
 _LEAD = re.compile(
@@ -57,17 +58,11 @@ def stated_letter(response: str, options: Sequence[str]) -> str | None:
     with an option's text. Without one: the response as a whole (a letter, or an option's text),
     then the only letter that opens the first or last line or is marked in the last, as **B**, (B).
     """
-    answer = final_answer(response)
+    answer = after_reasoning(response)
     if answer is None:
         return None
     letter = _declared(answer, options) or _whole(answer, options) or _placed(answer, len(options))
     return letter if letter and letter in letters(len(options)) else None
-
-
-def final_answer(response: str) -> str | None:
-    """Return what follows a model's reasoning, or None where the reasoning never ends."""
-    _, _, answer = response.rpartition("</think>")
-    return None if "<think>" in answer else answer
 
 
 def _declared(answer: str, options: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from registry import (
     Score,
     Setting,
     Verdict,
+    after_reasoning,
     averages,
 )
 
@@ -51,7 +52,7 @@ def accuracy(parse: Parser, *, guess: bool, chance: float | None = None) -> Metr
     average = averages("accuracy")
 
     def judge(sample: Sample, prediction: Prediction) -> Verdict:
-        response = letters.final_answer(prediction.text)
+        response = after_reasoning(prediction.text)
         verdict = _verdict(parse, sample, response) if response else None
         return verdict or _unread(sample, prediction, guess=guess)
 
