@@ -78,7 +78,7 @@ def _settings(
     "--model",
     required=True,
     metavar="SPEC",
-    help="A folder or hub id (vLLM), echo:TEXT, or replay:FILE.",
+    help="A folder or hub id (vLLM), openai:NAME, echo:TEXT, or replay:FILE.",
 )
 @judge_option
 @click.option(
@@ -102,6 +102,15 @@ def _settings(
     "--subjects", default="", callback=_comma, metavar="NAME,NAME", help="Ask only these subjects."
 )
 @accept_option
+@click.option("--judge-url", default="", metavar="URL", help="Where the second model is served.")
+@click.option(
+    "--judge-arg",
+    "judge_arguments",
+    multiple=True,
+    callback=_settings,
+    metavar="KEY=VALUE",
+    help="A setting of the second model's engine; may be repeated.",
+)
 @click.option(
     "--allow-remote",
     is_flag=True,
@@ -151,9 +160,10 @@ def run(
         )
         for name in names
     ]
-    options = planned[0].options
-    engine = session.open_model(podium, options.model, options)
-    judge = session.open_model(podium, options.judge, options) if options.judge else None
+    engine = session.open_model(podium, planned[0].options)
+    if everything:
+        planned = session.answerable(planned, engine)
+    judge = session.open_judge(podium, planned)
     session.check_all(planned, engine, judge)
     runs = [session.begin(podium, each, engine, judge) for each in planned]
     session.carry_out(podium, runs, engine, judge, accept_failures=accept_failures, style=style)
@@ -180,8 +190,8 @@ def resume(podium: Podium, run_id: int, accept_failures: bool, style: str) -> No
         runs = [Run(run_id, planned.selection)]
         session.carry_out(podium, runs, None, None, accept_failures=True, style=style)
         return
-    engine = session.open_model(podium, options.model, options)
-    judge = session.open_model(podium, options.judge, options) if options.judge else None
+    engine = session.open_model(podium, options)
+    judge = session.open_judge(podium, [planned])
     session.check_same_models(view, planned.selection, engine, judge)
     session.check_all([planned], engine, judge)
     session.carry_out(
@@ -219,8 +229,8 @@ def rescore(
 ) -> None:
     """Score a run's stored responses again, without the model.
 
-    With another variant or judge the result is a run of its own beside the first. Only settings
-    that leave the prompts as they were can be changed.
+    With another variant, judge or version of the benchmark the result is a run of its own beside
+    the first. Only settings that leave the prompts as they were can be changed.
     """
     from evaluators import session
     from evaluators.evaluate import Run
@@ -233,11 +243,11 @@ def rescore(
     planned = session.plan(podium, view.benchmark, session.with_words(before, words, judge))
     session.check_same_prompts(run_id, first.selection, planned.selection)
     opened = None
-    if not variant and not judge:
+    newer = planned.selection.benchmark.version != view.run.benchmark_version
+    if not (variant or judge or newer):
         runs = [Run(run_id, planned.selection)]
     else:
-        second = planned.options.judge if planned.selection.task.review else ""
-        opened = session.open_model(podium, second, before) if second else None
+        opened = session.open_judge(podium, [planned])
         session.check_all([planned], None, opened)
         runs = [session.derive(podium, run_id, planned, opened)]
     session.carry_out(podium, runs, None, opened, accept_failures=accept_failures, style=style)

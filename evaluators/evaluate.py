@@ -43,6 +43,7 @@ class Report:
 
     run_id: int
     finished: bool
+    answered: int
     missing: int
     failed: int
     first_failure: str = ""
@@ -67,7 +68,7 @@ def check_fit(
     """
     for selection in selections:
         benchmark = selection.benchmark
-        if images and not engine.identity.takes_images and _has_images(selection):
+        if images and not engine.identity.takes_images and has_images(selection):
             raise EngineError(
                 f"{benchmark.name} asks about images, and {engine.identity.model} takes text only. "
                 "Leave it out, or name a model with a vision part: --model DIR"
@@ -81,7 +82,8 @@ def check_fit(
             )
 
 
-def _has_images(selection: Selection) -> bool:
+def has_images(selection: Selection) -> bool:
+    """Return whether any of the samples has a picture."""
     return any(not isinstance(sample.input, str) for sample in selection.samples)
 
 
@@ -187,14 +189,15 @@ def conclude(store: Store, run: Run, responses: Responses, *, accept_failures: b
     selection = run.selection
     stored = _reviewed(store, run, responses)
     failures = [p for p in stored if p.outcome is Outcome.FAILED]
+    answered = len(stored) - len(failures)
     report = Report(
         run_id=run.id,
         finished=False,
+        answered=answered,
         missing=len(selection.samples) - len(stored),
         failed=len(failures),
         first_failure=failures[0].reason if failures else "",
     )
-    answered = len(stored) - len(failures)
     if report.missing or (failures and not accept_failures) or not answered:
         return report
     samples = {sample.id: sample for sample in selection.samples}

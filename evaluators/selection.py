@@ -104,7 +104,7 @@ def _first_of_each(samples: Iterable[Sample], limit: int) -> list[Sample]:
 
 
 def _subject(sample: Sample) -> str:
-    """Return the sample's subject, or its category where the benchmark calls it that; "" if none."""
+    """Return the sample's subject, or category where that is what it has; "" for neither."""
     return sample.groups.get("subject") or sample.groups.get("category", "")
 
 

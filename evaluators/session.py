@@ -4,23 +4,25 @@ import hashlib
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from evaluators.engines import open_engine
-from evaluators.evaluate import Report, Run, ask, check_fit, conclude, review
+from evaluators.evaluate import Report, Run, ask, check_fit, conclude, has_images, review
 from evaluators.private import Responses
 from evaluators.progress import counted
 from evaluators.report import show_runs
 from evaluators.selection import Narrowing, Selection, select
 from registry import DatasetError, Engine, EngineOptions, RegistryError
+from registry.benchmark import ANSWER
 from registry.cli.context import Podium
+from registry.database import default_url
 from registry.datasets import podium_home
 from registry.discovery import podium_version
-from registry.store import RunPlan, RunView, default_url
+from registry.store import RunPlan, RunView
 from registry.tables import Scope
 
 
@@ -41,6 +43,8 @@ class Options:
     address: str = ""
     base_url: str = ""
     engine_arguments: Mapping[str, str]
+    judge_url: str = ""
+    judge_arguments: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def stored(cls, view: RunView) -> "Options":
@@ -78,22 +82,57 @@ def plan(podium: Podium, benchmark: str, options: Options) -> Planned:
         sample=options.sample,
     )
     if selection.task.review and not options.judge:
-        raise RegistryError(
-            f"{benchmark} ({selection.variant.name}) needs a second model, its "
-            f"{selection.task.review.name}{_official(selection)}. Name one with: --judge SPEC"
+        if not options.sample:
+            raise RegistryError(
+                f"{benchmark} ({selection.variant.name}) needs a second model, its "
+                f"{selection.task.review.name}{_official(selection)}. Name one with: --judge SPEC"
+            )
+        # A sample only shows that all works; there the model may judge itself, and is named for it.
+        options = replace(
+            options,
+            judge=options.model,
+            judge_url=options.base_url,
+            judge_arguments=options.engine_arguments,
         )
     return Planned(options, selection)
 
 
-def open_model(podium: Podium, spec: str, options: Options) -> Engine:
-    """Open the engine that a model spec names."""
+def open_model(podium: Podium, options: Options) -> Engine:
+    """Open the engine of the model that is evaluated."""
     serving = EngineOptions(
         replicas=options.replicas,
         address=options.address,
         base_url=options.base_url,
         arguments=options.engine_arguments,
     )
-    return open_engine(spec, serving, podium.plugins.engines)
+    return open_engine(options.model, serving, podium.plugins.engines)
+
+
+def open_judge(podium: Podium, planned: Sequence[Planned]) -> Engine | None:
+    """Open the engine of the second model, or None where nothing needs one."""
+    reviewed = [each.options for each in planned if each.selection.task.review]
+    if not reviewed:
+        return None
+    options = reviewed[0]
+    serving = EngineOptions(
+        replicas=options.replicas,
+        address=options.address,
+        base_url=options.judge_url,
+        arguments=options.judge_arguments,
+    )
+    return open_engine(options.judge, serving, podium.plugins.engines)
+
+
+def answerable(planned: Sequence[Planned], engine: Engine) -> list[Planned]:
+    """Return what the model can be asked; a model without eyes is not asked about pictures."""
+    kept = [
+        each for each in planned if engine.identity.takes_images or not has_images(each.selection)
+    ]
+    for each in planned:
+        if each not in kept:
+            name = each.selection.benchmark.name
+            click.echo(f"left out: {name} has pictures, and the model takes text only", err=True)
+    return kept
 
 
 def begin(podium: Podium, planned: Planned, engine: Engine, judge: Engine | None) -> Run:
@@ -115,7 +154,7 @@ def begin(podium: Podium, planned: Planned, engine: Engine, judge: Engine | None
         items_hash=selection.items_hash,
         n_samples=len(selection.samples),
         excluded=selection.excluded,
-        options={field.name: getattr(options, field.name) for field in fields(options)},
+        options={each.name: getattr(options, each.name) for each in fields(options)},
     )
     return Run(podium.store.begin(run_plan), selection)
 
@@ -192,12 +231,19 @@ def responses_of(podium: Podium) -> Responses:
 def _stage(
     step: Any, podium: Podium, engine: Engine, runs: Sequence[Run], responses: Responses
 ) -> None:
-    total = sum(len(run.selection.samples) for run in runs)
+    total = sum(_outstanding(podium, run, step is review) for run in runs)
     try:
         with _stopping(engine), counted(engine.identity.model, total) as count:
             step(podium.store, engine, runs, responses, count)
     finally:
         engine.close()
+
+
+def _outstanding(podium: Podium, run: Run, reviewing: bool) -> int:
+    """Return how many samples have no response yet, or no review."""
+    step = run.selection.task.review
+    stage = step.name if reviewing and step else ANSWER
+    return len(run.selection.samples) - len(podium.store.answered(run.id, stage))
 
 
 @contextmanager
@@ -248,7 +294,8 @@ def _unfinished(report: Report) -> str:
     if report.missing:
         counts.append(f"{report.missing:,} have no answer")
     resume = f"podium resume {report.run_id}"
-    accept = f", or accept them with: {resume} --accept-failures" if report.failed else ""
+    can_accept = report.failed and report.answered and not report.missing
+    accept = f", or accept them with: {resume} --accept-failures" if can_accept else ""
     return f"Run {report.run_id} is unfinished: {', '.join(counts)}. Go on with: {resume}{accept}"
 
 
@@ -271,13 +318,11 @@ def check_same_models(
 
 
 def check_scorable(podium: Podium, view: RunView, selection: Selection) -> None:
-    """Refuse to score stored responses against other samples, or under another version."""
+    """Refuse to score stored responses against other samples."""
     samples = {sample.id for sample in selection.samples}
     answered = podium.store.answered(view.run.id or 0)
     if len(samples) != view.run.n_samples or not answered <= samples:
         raise DatasetError(_changed("the samples", view))
-    if selection.benchmark.version != view.run.benchmark_version:
-        raise RegistryError(_changed(f"the version of {view.benchmark}", view))
 
 
 def _changed(what: str, view: RunView) -> str:
@@ -305,7 +350,9 @@ def derive(podium: Podium, run_id: int, planned: Planned, judge: Engine | None) 
     derived = podium.store.derive(
         run_id,
         variant=variant_name(selection, judge),
-        options={field.name: getattr(options, field.name) for field in fields(options)},
+        items_hash=selection.items_hash,
+        benchmark_version=selection.benchmark.version,
+        options={each.name: getattr(options, each.name) for each in fields(options)},
     )
     responses_of(podium).copy(run_id, derived)
     return Run(derived, selection)

@@ -4,33 +4,20 @@ The driver is the only writer of a run. Predictions are appended in small transa
 are scored; a run is finished in one. A run that is not finished never ranks.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    Select,
-    create_engine,
-    event,
-    func,
-    inspect,
-    literal,
-    make_url,
-    text,
-)
+from sqlalchemy import Engine, Select, bindparam, func, literal, text
 from sqlalchemy import select as select_columns
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session, SQLModel, col, delete, insert, select
 
 from registry.benchmark import ANSWER, Benchmark, Metric, Outcome, Prediction, SampleScore, Score
-from registry.datasets import podium_home
+from registry.database import HEAD, connect, explained, where
 from registry.engines import Identity
 from registry.errors import StoreError, UnknownName
 from registry.tables import (
@@ -47,13 +34,8 @@ from registry.tables import (
     now,
 )
 
-HEAD = "0002"
-"""The newest migration; a test holds it against the scripts, so that no query imports Alembic."""
-
-
-def default_url() -> str:
-    """Return the URL of the registry in the user's data folder."""
-    return f"sqlite:///{podium_home() / 'registry.db'}"
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What models write that no database takes for text: NUL on a server, half a character anywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +167,16 @@ _OF_SCORE = (
 )
 
 
+LOCK = "UPDATE alembic_version SET version_num = version_num RETURNING version_num"
+
+KEY = ("run_id", "stage", "sample_id")
+RETRIED = delete(PredictionRow).where(
+    *(col(getattr(PredictionRow, name)) == bindparam(f"the_{name}") for name in KEY),
+    col(PredictionRow.outcome) == Outcome.FAILED,
+)
+"""The failure that an answer, or another failure, takes the place of."""
+
+
 class Store:
     """A registry, opened; create it with `open_store`."""
 
@@ -196,7 +188,7 @@ class Store:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Open a session for reading; an error of the database becomes a StoreError."""
-        with _explained(self._engine), Session(self._engine) as session:
+        with explained(self._engine), Session(self._engine) as session:
             yield session
 
     @contextmanager
@@ -209,13 +201,18 @@ class Store:
         """Open a transaction that reads before it writes; no other writer comes between."""
         with self._transaction() as session:
             # Takes the write lock of SQLite, and on a server the lock of this one row.
-            session.execute(text("UPDATE alembic_version SET version_num = version_num"))
+            version = session.execute(text(LOCK)).scalar_one()
+            if version != HEAD:
+                raise StoreError(
+                    f"a newer Podium brought {where(self._engine)} to version {version} while this "
+                    f"one ({HEAD}) had it open. Upgrade with: pip install --upgrade podium"
+                )
             yield session
 
     def begin(self, plan: RunPlan) -> int:
         """Insert a run that has no answers yet, and return its id."""
         identity = plan.identity
-        with self._transaction() as session:
+        with self.writing() as session:
             run = RunRow(
                 benchmark_id=_benchmark_id(session, plan.benchmark),
                 model_id=_model_id(session, identity.model),
@@ -244,11 +241,25 @@ class Store:
             session.flush()
             return _key(run.id)
 
-    def derive(self, run_id: int, *, variant: str, options: dict[str, Any]) -> int:
-        """Insert another scoring of a run: its row with another variant, and its responses."""
+    def derive(
+        self,
+        run_id: int,
+        *,
+        variant: str,
+        items_hash: str,
+        benchmark_version: str,
+        options: dict[str, Any],
+    ) -> int:
+        """Insert another scoring of a run: its row with what differs, and its responses."""
+        differs = {
+            "variant": variant,
+            "items_hash": items_hash,
+            "benchmark_version": benchmark_version,
+            "options": options,
+        }
         with self._transaction() as session:
             values = session.get_one(RunRow, run_id).model_dump(exclude={"id", "finished_at"})
-            derived = RunRow(**values | {"variant": variant, "options": options})
+            derived = RunRow(**values | differs)
             session.add(derived)
             session.flush()
             columns = [c.name for c in PredictionRow.__table__.columns]  # type: ignore[attr-defined]
@@ -266,17 +277,8 @@ class Store:
             return
         rows = [_prediction_row(p) for p in predictions]
         with self._transaction() as session:
-            for run_id, stage in {(p.run_id, p.stage) for p in predictions}:
-                session.execute(
-                    delete(PredictionRow).where(
-                        col(PredictionRow.run_id) == run_id,
-                        col(PredictionRow.stage) == stage,
-                        col(PredictionRow.outcome) == Outcome.FAILED,
-                        col(PredictionRow.sample_id).in_(
-                            [p.sample_id for p in predictions if p.run_id == run_id]
-                        ),
-                    )
-                )
+            _lock_runs(session, {p.run_id for p in predictions})
+            session.connection().execute(RETRIED, [{f"the_{n}": r[n] for n in KEY} for r in rows])
             session.execute(_insert_new(session).on_conflict_do_nothing(), rows)
 
     def answered(self, run_id: int, stage: str = ANSWER) -> set[str]:
@@ -295,7 +297,7 @@ class Store:
             PredictionRow.run_id == run_id, PredictionRow.stage == stage
         )
         with self.session() as session:
-            rows = session.exec(query.order_by(PredictionRow.sample_id))
+            rows = session.exec(query.order_by(_plainly(session, PredictionRow.sample_id)))
             for row in rows.yield_per(1000):
                 yield Prediction(**row.model_dump() | {"outcome": Outcome(row.outcome)})
 
@@ -309,6 +311,7 @@ class Store:
     ) -> None:
         """Write a run's scores and mark it finished, in one transaction; earlier scores go."""
         with self._transaction() as session:
+            _lock_runs(session, {run_id})
             run = session.get_one(RunRow, run_id)
             for table in (SampleScoreRow, ScoreRow):
                 session.execute(delete(table).where(col(table.run_id) == run_id))
@@ -410,16 +413,16 @@ class Store:
         }
         query: Select[Any] = (
             select_columns(*columns.values())
-            .join_from(ScoreRow, RunRow, score.run_id == run.id)
-            .join(BenchmarkRow, run.benchmark_id == benchmark.id)
-            .join(ModelRow, run.model_id == model.id)
-            .outerjoin(GroupRow, of_group & (run.scope == Scope.FULL))
+            .join_from(_table(ScoreRow), _table(RunRow), score.run_id == run.id)
+            .join(_table(BenchmarkRow), run.benchmark_id == benchmark.id)
+            .join(_table(ModelRow), run.model_id == model.id)
+            .outerjoin(_table(GroupRow), of_group & (run.scope == Scope.FULL))
             .where(*conditions, score.part == "", run.finished_at.is_not(None))
             .order_by(score.id)
         )
         with self.session() as session:
-            rows = session.execute(query)
-            return [BoardRow(**dict(zip(columns, row, strict=True))) for row in rows]
+            rows = session.execute(query).all()
+        return [BoardRow(**dict(zip(columns, row, strict=True))) for row in rows]
 
     def sample_values(self, run_id: int, metric: str) -> dict[str, SampleValue]:
         """Return what a metric says of each sample of a finished run; without a value it is absent.
@@ -432,7 +435,8 @@ class Store:
             row.sample_id, row.value, row.cluster, row.answer, row.target
         ).where(row.run_id == run_id, row.metric == metric, row.value.is_not(None))
         with self.session() as session:
-            return {sample: SampleValue(*rest) for sample, *rest in session.execute(query)}
+            rows = session.execute(query).all()
+        return {sample: SampleValue(*rest) for sample, *rest in rows}
 
     def prompts(self, run_id: int) -> dict[str, str]:
         """Return the digest of each prompt as it was sent, by sample; unknown ones are absent."""
@@ -495,9 +499,13 @@ class Usage:
     engine_seconds: float
 
 
-def _columns(table: type[SQLModel]) -> Any:
-    """Return a table's columns, for queries that read plain rows and not the ORM's."""
-    return table.__table__.c  # type: ignore[attr-defined]
+def _table(row: type[SQLModel]) -> Any:
+    """Return the table of a row, for queries that read plain rows and not the ORM's."""
+    return row.__table__  # type: ignore[attr-defined]
+
+
+def _columns(row: type[SQLModel]) -> Any:
+    return _table(row).c
 
 
 def _key(value: int | None) -> int:
@@ -549,6 +557,21 @@ def _model_id(session: Session, name: str) -> int:
     return _key(row.id)
 
 
+def _plainly(session: Session, column: Any) -> Any:
+    """Sort texts by their code points, as SQLite does; a server would by its language.
+
+    The order of answers reaches the resampling, so that it must be one everywhere.
+    """
+    is_server = session.get_bind().dialect.name == "postgresql"
+    return col(column).collate("C") if is_server else column
+
+
+def _lock_runs(session: Session, run_ids: Iterable[int]) -> None:
+    """Let one process at a time write to a run; SQLite has but one writer anyway."""
+    query = select(RunRow.id).where(col(RunRow.id).in_(sorted(run_ids))).order_by(col(RunRow.id))
+    session.execute(query.with_for_update(key_share=True))
+
+
 def _insert_new(session: Session) -> Any:
     """Return an insert of predictions in the database's own dialect, which knows conflicts.
 
@@ -559,13 +582,22 @@ def _insert_new(session: Session) -> Any:
 
 
 def _prediction_row(prediction: Prediction) -> dict[str, Any]:
-    row = {name: getattr(prediction, name) for name in prediction.__slots__ if name != "review"}
+    row = _storable(prediction, without="review")
     return row | {"outcome": prediction.outcome.value, "logprobs": dict(prediction.logprobs)}
 
 
 def _sample_score_row(run_id: int, score: SampleScore) -> dict[str, Any]:
-    row = {name: getattr(score, name) for name in score.__slots__ if name != "groups"}
+    row = _storable(score, without="groups")
     return row | {"run_id": run_id, "outcome": score.outcome.value}
+
+
+def _storable(record: Prediction | SampleScore, *, without: str) -> dict[str, Any]:
+    """Return the record's fields; what no database takes for text becomes U+FFFD."""
+    fields = {name: getattr(record, name) for name in record.__slots__ if name != without}
+    return {
+        name: UNSTORABLE.sub("\ufffd", value) if type(value) is str else value
+        for name, value in fields.items()
+    }
 
 
 def _score_row(run: RunRow, measured: Measured) -> dict[str, Any]:
@@ -603,167 +635,10 @@ def _headlines(session: Session, run_ids: Sequence[int]) -> dict[int, tuple[str,
     return {_key(run_id): (metric, value) for run_id, metric, value in session.exec(query)}
 
 
-def registry_exists(url: str = "") -> bool:
-    """Whether there is a registry to open without making one; of a server, that it is named."""
-    address = _address(url)
-    if address.get_backend_name() != "sqlite" or not address.database:
-        return True
-    return Path(address.database).exists()
-
-
-def _address(url: str) -> URL:
-    """Return where the registry is; a bare path means SQLite."""
-    url = url or default_url()
-    if "://" not in url:
-        url = f"sqlite:///{url}"
-    try:
-        return make_url(url)
-    except ArgumentError as error:
-        raise StoreError(
-            f"'{url}' is no database URL. Set PODIUM_REGISTRY to a file or to postgresql+psycopg://…"
-        ) from error
-
-
 def open_store(url: str = "") -> Store:
     """Open the registry at the URL, made or brought to the newest version where needed.
 
     Raises StoreError where it is no registry, of a newer version, or cannot be reached.
     """
-    address = _address(url)
-    if address.get_backend_name() == "sqlite" and address.database:
-        _make_folder(Path(address.database).parent)
-    engine = create_engine(address)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _sqlite_settings)
-    with _explained(engine):
-        is_new = _bring_forward(engine)
+    engine, is_new = connect(url)
     return Store(engine, is_new=is_new)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"the folder {folder} cannot be made: {error.strerror}. "
-            f"Name another registry with: --registry FILE"
-        ) from error
-
-
-def _sqlite_settings(connection: Any, _record: Any) -> None:
-    """Let readers go on while one writes, and wait for another writer instead of failing."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 30000")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _bring_forward(engine: Engine) -> bool:
-    """Bring the database to the newest version; return whether there was none before."""
-    version = _version(engine)
-    if version == HEAD:
-        return False
-    if version and version > HEAD:
-        raise StoreError(
-            f"the registry {_where(engine)} is of version {version}, newer than this Podium knows "
-            f"({HEAD}). Upgrade with: pip install --upgrade podium"
-        )
-    if version:
-        _back_up(engine, version)
-    migrate(engine)
-    return not version
-
-
-def _version(engine: Engine) -> str:
-    """Return the database's version, "" where it is empty; refuse one that is no registry."""
-    names = inspect(engine).get_table_names()
-    if "alembic_version" not in names:
-        if names:
-            raise StoreError(
-                f"{_where(engine)} is a database, but no Podium registry (its tables: "
-                f"{', '.join(sorted(names)[:5])}). Name another with: --registry FILE"
-            )
-        return ""
-    with engine.connect() as connection:
-        return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
-
-
-def _back_up(engine: Engine, version: str) -> None:
-    """Copy a registry file before a migration touches it; a server has its own backups."""
-    if engine.dialect.name != "sqlite" or not engine.url.database:
-        return
-    target = f"{engine.url.database}.{version}.bak"
-    with engine.connect() as connection:
-        connection.execute(text("VACUUM INTO :target"), {"target": target})
-
-
-def migrate(engine: Engine) -> None:
-    """Bring the database to the newest version."""
-    # Inside: Alembic takes longer to import than a query takes to answer.
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.connect() as connection, _whole_change(connection):
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
-@contextmanager
-def _whole_change(connection: Connection) -> Iterator[None]:
-    """Change the tables in one transaction, which SQLite's driver leaves to us.
-
-    SQLite changes a table by making it anew, which foreign keys would forbid; they are held against
-    the whole before it is committed. The lock makes a second process wait, and find nothing to do.
-    """
-    if connection.dialect.name != "sqlite":
-        with connection.begin():
-            yield
-        return
-    connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-    connection.commit()
-    try:
-        with connection.begin():
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield
-            if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
-                raise StoreError(
-                    f"the registry {_where(connection.engine)} names rows that are not there: "
-                    f"{broken[:3]}. It is unchanged; check it with: podium doctor"
-                )
-    finally:
-        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
-        connection.commit()
-
-
-def _where(engine: Engine) -> str:
-    return (
-        engine.url.database or "in memory" if engine.dialect.name == "sqlite" else str(engine.url)
-    )
-
-
-@contextmanager
-def _explained(engine: Engine) -> Iterator[None]:
-    """Turn the database's own errors into one that says what to do."""
-    try:
-        yield
-    except DBAPIError as error:
-        raise StoreError(_explanation(_where(engine), str(error.orig))) from error
-
-
-def _explanation(where: str, problem: str) -> str:
-    lowered = problem.lower()
-    if "not a database" in lowered:
-        return f"{where} is not a database. Name another registry with: --registry FILE"
-    if "locked" in lowered:
-        return (
-            f"the registry {where} is locked by another process. Try again, or see: podium doctor"
-        )
-    if "readonly" in lowered or "unable to open" in lowered:
-        return f"the registry {where} cannot be written: {problem}. Check it with: ls -l {where}"
-    if "full" in lowered:
-        return f"no space is left for the registry {where}. Free some, then: podium resume"
-    return f"the registry {where} failed: {problem}. Check it with: podium doctor"
