@@ -325,7 +325,7 @@ def test_a_finished_run_has_exact_numbers_and_ranks(
     run = begun()
     asked(store, EchoEngine("4", EngineOptions()), [run], responses)
     assert store.board("sums") == []
-    assert concluded(store, run, responses) == Report(run.id, True, 0, 0)
+    assert concluded(store, run, responses) == Report(run.id, True, 4, 0, 0)
     (row,) = store.board("sums")
     assert (row.metric, row.value, row.n) == ("accuracy", 0.5, 4)
     assert (row.low, row.high) == (pytest.approx(0.1500, abs=1e-4), pytest.approx(0.85, abs=1e-4))
@@ -336,7 +336,7 @@ def test_failures_keep_a_run_unfinished_until_they_are_accepted(
 ) -> None:
     run = begun()
     asked(store, Spy(all_but("1", "4")), [run], responses)
-    assert concluded(store, run, responses) == Report(run.id, False, 0, 2, "out of memory")
+    assert concluded(store, run, responses) == Report(run.id, False, 2, 0, 2, "out of memory")
     assert store.board("sums") == []
     assert concluded(store, run, responses, accept=True).finished
     (row,) = store.board("sums")
@@ -431,10 +431,10 @@ def test_a_response_that_waits_for_its_judge_is_missing_not_wrong(
 ) -> None:
     run = begun(quiz(VERDICTS, JUDGE))
     asked(store, Spy(fours), [run], responses)
-    assert concluded(store, run, responses, accept=True) == Report(run.id, False, 3, 0)
+    assert concluded(store, run, responses, accept=True) == Report(run.id, False, 0, 3, 0)
     with pytest.raises(KeyboardInterrupt):
         judged(store, Spy(stopping(2, KeyboardInterrupt())), run, responses)
-    assert concluded(store, run, responses, accept=True) == Report(run.id, False, 1, 0)
+    assert concluded(store, run, responses, accept=True) == Report(run.id, False, 2, 1, 0)
 
 
 # --- What must not be asked -----------------------------------------------------------------------

@@ -414,7 +414,8 @@ def test_a_judge_that_writes_prose_leaves_every_question_unjudged_and_wrong() ->
 
 
 def test_without_a_judge_the_run_says_whom_the_authors_ask() -> None:
-    result = CliRunner().invoke(main, ["run", "hle", "--sample", "--model", "echo:x"])
+    data = ["--data", str(SAMPLE)]
+    result = CliRunner().invoke(main, ["run", "hle", *data, "--model", "echo:x"])
     assert result.exit_code == 1
     assert f"its judge (the authors use {OFFICIAL_JUDGE})" in result.output
 
@@ -453,7 +454,7 @@ def test_nothing_of_a_question_reaches_the_registry(tmp_path: Path) -> None:
     assert [name for name, text in SECRETS.items() if text.encode() in registry] == []
     assert b"It matches." not in registry
 
-    private = b"".join(path.read_bytes() for path in (home / "private").iterdir())
+    private = b"".join(path.read_bytes() for path in (home / "private").rglob("*.jsonl"))
     told = {name for name, text in SECRETS.items() if text.encode() in private}
     assert told == {"question", "answer"}, "responses and verdicts are kept, and nothing else"
 
