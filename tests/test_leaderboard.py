@@ -1,9 +1,10 @@
 """Standings of hand-made runs, of real outcomes, and which runs may stand on one board."""
 
 import json
+import math
 import os
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.leaderboard import SCOPES, Board, leader_sentence, leaderboard, standings
+from registry import filters, statistics
+from registry.leaderboard import KINDS, SCOPES, Board, leader_sentence, leaderboard, standings
+from registry.replication import gaps
 from registry.store import BoardRow
-from registry.tables import Scope
+from registry.tables import Kind, ModelRow, Scope
 
 REFERENCE = (
     Path(__file__).parents[2] / "shared" / "data" / "mmlu_pro_items" / "reference_stats.json"
@@ -206,6 +209,7 @@ def test_full_runs_share_a_board_whatever_digest_their_items_have() -> None:
 
 def test_the_scopes_are_those_of_the_table() -> None:
     assert list(Scope) == list(SCOPES)
+    assert list(Kind) == list(KINDS)
 
 
 @pytest.mark.parametrize(
@@ -319,3 +323,221 @@ def test_a_leader_that_does_not_beat_a_trivial_baseline_is_not_praised() -> None
         "; one model evaluated; the trivial baseline 'always-12' gets 0.600."
     )
     assert "always-12" not in leader_sentence(board(row("a", 0.7), trivial))
+
+
+# --- Published beside measured --------------------------------------------------------------------
+
+
+def report(model: str, value: float, source: str = "card", **others: Any) -> BoardRow:
+    """Return a published number of the group "full"."""
+    defaults: dict[str, Any] = {
+        "run_id": 0,
+        "benchmark_version": "",
+        "finished_at": None,
+        "variant": "5-shot",
+        "kind": Kind.SELF_REPORTED,
+        "group": "full",
+        "in_default": True,
+        "source": source,
+        "valid_from": date(2025, 5, 20),
+        "recorded_at": datetime(2025, 6, 1, tzinfo=UTC),
+        "items_hash": "",
+        "n": None,
+    }
+    return row(model, value, **(defaults | others))
+
+
+def run(
+    model: str, value: float, interval: tuple[float, float] | None = None, **others: Any
+) -> BoardRow:
+    """Return a measured number of the group "full"."""
+    return row(model, value, interval, **({"group": "full", "variant": "5-shot,letters"} | others))
+
+
+def test_measured_and_published_numbers_of_a_group_rank_together() -> None:
+    found = board(run("a", 0.7, (0.6, 0.8)), report("b", 0.9), report("c", 0.5))
+    assert [(s.model, s.rank, s.kind) for s in found.standings] == [
+        ("b", 1, "self-reported"),
+        ("a", 2, "measured"),
+        ("c", 3, "self-reported"),
+    ]
+    assert (found.group.name, found.group.label, found.group.variant) == ("full", "full", "")
+    assert found.group.benchmark_version == "1"
+
+
+def test_our_own_run_stands_before_what_others_measured_before_what_the_maker_says() -> None:
+    own = run("a", 0.5, run_id=3)
+    other = report("a", 0.6, "lab", kind=Kind.INDEPENDENT, valid_from=date(2024, 1, 1))
+    newer = report("a", 0.65, "post", valid_from=date(2025, 9, 1))
+    said = report("a", 0.7, "card")
+    for rows, value, reports in (
+        ([said, newer, other, own], 0.5, 3),
+        ([said, newer, other], 0.6, 2),
+        ([said, newer], 0.65, 1),
+        ([said], 0.7, 0),
+    ):
+        (only,) = standings(rows)
+        assert (only.value, only.reports) == (value, reports)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"group": "subset"}, {"metric": "f1-macro", "headline": False}, {"group": ""}],
+    ids=["another group", "another metric", "no group"],
+)
+def test_numbers_of_another_group_or_metric_never_stand_beside(other: dict[str, Any]) -> None:
+    found = board(report("a", 0.5), report("b", 0.4), report("c", 0.9, **other))
+    assert models(found) == ["a", "b"]
+    assert sum(found.other_rows.values()) == 1
+
+
+def test_partial_and_sample_runs_never_stand_beside_published_numbers() -> None:
+    rows = [report("a", 0.5)]
+    rows += [run(scope, 0.9, scope=scope, group="") for scope in ("sample", "partial")]
+    assert models(board(*rows)) == ["a"]
+
+
+def test_what_is_disputed_is_counted_and_does_not_rank() -> None:
+    found = board(report("a", 0.9, disputed=True, dispute="below chance"), report("b", 0.4))
+    assert models(found) == ["b"]
+    assert [(r.model, r.dispute) for r in found.disputed] == [("a", "below chance")]
+    assert leaderboard([report("a", 0.9, disputed=True)]) is None
+
+
+def test_a_group_that_no_default_board_may_rank_waits_to_be_asked_for() -> None:
+    rows = [report(f"m{i}", 0.5, group="tools", in_default=False) for i in range(9)]
+    rows.append(report("a", 0.4))
+    assert board(*rows).group.name == "full"
+    assert board(*rows, name="tools").group.name == "tools"
+
+
+def test_a_variant_can_be_taken_out_of_its_group() -> None:
+    rows = [report("a", 0.5), report("b", 0.6, variant="0-shot"), run("c", 0.4)]
+    alone = board(*rows, variant="0-shot")
+    assert (models(alone), alone.group.label) == (["b"], "0-shot")
+    assert models(board(*rows, variant="5-shot,letters")) == ["c"]
+
+
+def test_a_group_without_the_headline_is_ranked_by_the_metric_most_models_have() -> None:
+    other: dict[str, Any] = {"group": "reports", "headline": False, "in_default": False}
+    rows = [report("a", 0.5)]
+    rows += [report(m, 0.3, metric="bleu", **other) for m in ("a", "b")]
+    rows += [report("a", 0.2, metric="green", **other)]
+    found = board(*rows, name="reports")
+    assert (found.group.metric, found.other_metrics) == ("bleu", ["green"])
+
+
+def test_a_published_number_has_an_interval_only_where_the_source_allows_one() -> None:
+    (bare,) = standings([report("a", 0.9)])
+    assert (bare.low, bare.high, bare.best_rank) == (None, None, None)
+    (sure,) = standings([report("a", 0.9, stderr=0.02, n=400)])
+    assert (sure.low, sure.high, sure.is_assumed) == (
+        *(pytest.approx(0.9 - 1.959964 * 0.02), pytest.approx(0.9 + 1.959964 * 0.02)),
+        False,
+    )
+    (counted,) = standings([report("a", 0.9, n=400)])
+    reference = statistics.wilson_interval(0.9, 400)
+    assert (counted.low, counted.high) == pytest.approx((reference.low, reference.high))
+    assert counted.is_assumed
+    (f1,) = standings([report("a", 0.9, n=400, metric="f1-macro")])
+    assert f1.low is None
+
+
+def test_the_sentence_names_the_maker_and_says_who_reported() -> None:
+    first = report("m", 0.889, title="MedGemma 4B IT", organization="Google")
+    assert leader_sentence(board(first)) == (
+        "MedGemma 4B IT (Google) leads the self-reported scores of clock (full) with 0.889; "
+        "one model reported."
+    )
+    third = report("o", 0.5, kind=Kind.INDEPENDENT)
+    assert leader_sentence(board(first, third)) == (
+        "MedGemma 4B IT (Google) leads clock (full) with 0.889, self-reported; 2 models reported."
+    )
+    assert leader_sentence(board(first, run("p", 0.7))).endswith(
+        "2 models, 1 of them measured here."
+    )
+    tied = report("q", 0.889, kind=Kind.INDEPENDENT)
+    assert "ties with 1 other for the lead of clock (full)" in leader_sentence(board(first, tied))
+
+
+def test_no_model_that_fits_is_said_and_not_an_error() -> None:
+    found = board(report("a", 0.5), keep=lambda row: False)
+    assert found.standings == []
+    assert leader_sentence(found) == "No model of clock (full) fits."
+
+
+# --- Filters --------------------------------------------------------------------------------------
+
+
+KNOWN = ModelRow(
+    name="known",
+    organization="Acme",
+    parameters_b=7.0,
+    context_tokens=128_000,
+    license="Apache-2.0",
+    open_weights=True,
+    modalities="image, text",
+    price_input=1.0,
+    price_output=5.0,
+)
+BLANK = ModelRow(name="blank")
+
+
+@pytest.mark.parametrize(
+    ("fits", "fails"),
+    [
+        (filters.has_open_weights(True), filters.has_open_weights(False)),
+        (filters.has_license(["apache-2.0"]), filters.has_license(["mit"])),
+        (filters.is_by(["ACME"]), filters.is_by(["Other"])),
+        (filters.has_at_most(7), filters.has_at_most(6.9)),
+        (filters.reads_at_least(128_000), filters.reads_at_least(128_001)),
+        (filters.costs_at_most(2.0), filters.costs_at_most(1.99)),
+        (filters.takes("image"), filters.takes("audio")),
+    ],
+    ids=lambda condition: condition.option,
+)
+def test_what_is_not_known_neither_fits_nor_fails(
+    fits: filters.Condition, fails: filters.Condition
+) -> None:
+    rows = [report("known", 0.5), report("blank", 0.4), report("nobody", 0.3)]
+    facts = {"known": KNOWN, "blank": BLANK}
+    for condition, kept in ((fits, ["known"]), (fails, [])):
+        sieve = filters.Sieve(facts, [condition])
+        assert [r.model for r in rows if sieve.keep(r)] == kept
+        assert sieve.dropped[f"of unknown {condition.option}"] == 2
+        lenient = filters.Sieve(facts, [condition], include_unknown=True)
+        assert [r.model for r in rows if lenient.keep(r)] == [*kept, "blank", "nobody"]
+
+
+def test_since_a_day_asks_for_the_number_s_own_date() -> None:
+    since = filters.is_since(date(2025, 5, 20))
+    assert since.holds(report("a", 0.5), None) is True
+    assert since.holds(report("a", 0.5, valid_from=date(2025, 5, 19)), None) is False
+    assert since.holds(report("a", 0.5, valid_from=None), None) is None
+
+
+@pytest.mark.parametrize("typed", ["128 k", "k", "", "-1", "1g"])
+def test_what_is_no_number_of_tokens_is_refused(typed: str) -> None:
+    with pytest.raises(ValueError, match="is no number of tokens"):
+        filters.tokens(typed)
+
+
+# --- Published against measured -------------------------------------------------------------------
+
+
+def test_a_gap_is_measured_within_one_group_and_metric_only() -> None:
+    rows = [
+        run("a", 0.8, (0.75, 0.85), run_id=1),
+        run("a", 0.7, (0.65, 0.75), run_id=2),
+        report("a", 0.889),
+        report("a", 0.72, "lab", stderr=0.02, kind=Kind.INDEPENDENT),
+        report("a", 0.1, "odd", disputed=True),
+        report("a", 0.405, group="subset"),
+    ]
+    said, lab = gaps(rows)
+    assert (said.gap, said.run_id, said.is_partial) == (pytest.approx(-0.189), 2, True)
+    assert (said.low, said.high) == (pytest.approx(-0.239), pytest.approx(-0.139))
+    half = math.hypot(0.05, 1.959964 * 0.02)
+    assert (lab.gap, lab.is_partial) == (pytest.approx(-0.02), False)
+    assert (lab.low, lab.high) == (pytest.approx(-0.02 - half), pytest.approx(-0.02 + half))
+    assert gaps(rows[2:]) == []
