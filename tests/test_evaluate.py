@@ -431,10 +431,10 @@ def test_a_response_that_waits_for_its_judge_is_missing_not_wrong(
 ) -> None:
     run = begun(quiz(VERDICTS, JUDGE))
     asked(store, Spy(fours), [run], responses)
-    assert concluded(store, run, responses, accept=True) == Report(run.id, False, 0, 3, 0)
+    assert concluded(store, run, responses, accept=True) == Report(run.id, False, 1, 3, 0)
     with pytest.raises(KeyboardInterrupt):
         judged(store, Spy(stopping(2, KeyboardInterrupt())), run, responses)
-    assert concluded(store, run, responses, accept=True) == Report(run.id, False, 2, 1, 0)
+    assert concluded(store, run, responses, accept=True) == Report(run.id, False, 3, 1, 0)
 
 
 # --- What must not be asked -----------------------------------------------------------------------
