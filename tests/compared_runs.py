@@ -87,7 +87,7 @@ def rights(pattern: str) -> dict[str, float]:
 def row(values: Mapping[str, SampleValue], run_id: int = 1, **changes: Any) -> BoardRow:
     """Return the headline of a run with these values."""
     numbers = [each.value for each in values.values()]
-    fields: dict[str, Any] = dict.fromkeys(BoardRow.__slots__) | {
+    fields: dict[str, Any] = dict.fromkeys(BoardRow._fields) | {
         "run_id": run_id,
         "benchmark": "clock",
         "benchmark_version": "1",

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ def row(
         low=low,
         high=high,
     )
-    return replace(plain, **others)
+    return plain._replace(**others)
 
 
 def board(*rows: BoardRow, **options: Any) -> Board:
@@ -134,7 +133,7 @@ def test_a_range_holds_the_rank_and_mirrors_when_the_direction_turns(
 ) -> None:
     rows = [row(f"m{i:02}", v, (v - width, v + width)) for i, (v, width) in enumerate(pairs)]
     up = {s.model: s for s in standings(rows)}
-    down = {s.model: s for s in standings([replace(r, higher_is_better=False) for r in rows])}
+    down = {s.model: s for s in standings([r._replace(higher_is_better=False) for r in rows])}
     for model, standing in up.items():
         assert standing.best_rank is not None
         assert standing.worst_rank is not None
