@@ -2,12 +2,14 @@
 
 import csv
 import importlib.util
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from stored_runs import add_run
 
 from plugins import mmlu, mmlu_pro
 from registry import Benchmark
@@ -159,3 +161,120 @@ def test_every_number_s_source_has_an_address(store: Store) -> None:
     with (BUILT_IN / "sources.csv").open(newline="", encoding="utf-8") as file:
         assert all(row["url"].startswith("https://") for row in csv.DictReader(file))
     assert all(row.url for row in board_rows(store, "mmlu"))
+
+
+# --- As it is typed -------------------------------------------------------------------------------
+
+
+def shown(podium: Callable[..., Result], *words: object) -> dict[str, Any]:
+    item: dict[str, Any] = json.loads(podium("leaderboard", *words, "--format", "json").stdout)
+    return item
+
+
+def test_filters_narrow_a_board_and_say_what_fell_through(podium: Callable[..., Result]) -> None:
+    whole = shown(podium, "mmlu")
+    words = ("--open-weights", "--max-params", 8, "--min-context", "128k", "--license", "llama-3.1")
+    small = shown(podium, "mmlu", *words)
+    assert [s["model"] for s in small["standings"]] == ["meta/llama-3.1-8b-instruct"]
+    fallen = {k: n for k, n in small["left_out"].items() if "fit" in k or "unknown" in k}
+    assert fallen["of unknown license"] > 0
+    rows = sum(s["runs"] + s["reports"] + 1 for s in whole["standings"])
+    kept = sum(s["runs"] + s["reports"] + 1 for s in small["standings"])
+    assert kept + sum(fallen.values()) == rows
+    lenient = shown(podium, "mmlu", *words, "--include-unknown")
+    assert len(lenient["standings"]) > 1
+
+
+def test_only_independent_numbers(podium: Callable[..., Result]) -> None:
+    board = shown(podium, "mmmu", "--group", "test", "--independent")
+    assert {s["kind"] for s in board["standings"]} == {"independent"}
+    assert podium("leaderboard", "mmmu", "--measured").stderr.startswith("No score of mmmu fits")
+
+
+def test_a_board_as_of_a_day_has_nothing_later(podium: Callable[..., Result]) -> None:
+    board = shown(podium, "mmmu", "--as-of", "2024-06-01")
+    assert board["n_models"] == 51
+    assert max(s["date"] for s in board["standings"]) <= "2024-06-01"
+    since = shown(podium, "mmmu", "--since", "2025-01-01")
+    assert min(s["date"] for s in since["standings"]) >= "2025-01-01"
+    # This registry was made today, so it held nothing then.
+    assert shown(podium, "mmmu", "--recorded-by", "2024-06-01")["standings"] == []
+
+
+def test_the_neighbours_of_a_model_by_any_of_its_names(podium: Callable[..., Result]) -> None:
+    board = shown(podium, "mimic-cxr", "--around", "medgemma 4b it")
+    assert [s["rank"] for s in board["standings"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert board["n_models"] == 11
+
+
+def test_columns_and_order_are_chosen(podium: Callable[..., Result]) -> None:
+    words = ("--columns", "model,price,license", "--sort=-released", "--top", 3)
+    lines = podium("leaderboard", "mmlu", *words).stdout.splitlines()
+    assert lines[4].split() == ["MODEL", "USD/M", "IN,", "OUT", "LICENSE"]
+    assert lines[5].startswith("Kimi K2 0905")
+    sorted_by_size = shown(podium, "mmlu", "--sort", "parameters")["standings"]
+    sizes = [s["parameters_b"] for s in sorted_by_size if s["parameters_b"] is not None]
+    assert sizes == sorted(sizes)
+    assert sorted_by_size[-1]["parameters_b"] is None
+
+
+def test_every_board_of_a_benchmark_has_ranks_of_its_own(podium: Callable[..., Result]) -> None:
+    boards = shown(podium, "mimic-cxr", "--all-variants")["boards"]
+    assert len(boards) == 6
+    assert all(board["standings"][0]["rank"] == 1 for board in boards)
+    assert len({(board["group"], board["metric"]) for board in boards}) == 6
+
+
+def test_a_rank_is_explained_by_its_number_and_those_it_hides(
+    podium: Callable[..., Result],
+) -> None:
+    page = podium("leaderboard", "mimic-cxr", "--explain", "MedGemma 4B IT").stdout
+    assert page.startswith("MedGemma 4B IT (Google) is number 4 of 11 on mimic-cxr")
+    assert "https://arxiv.org/abs/2604.05081" in page
+    item = shown(podium, "mimic-cxr", "--explain", "google/medgemma-4b-it")
+    why = {number["value"]: number["why"] for number in item["other_numbers"]}
+    assert why[0.405] == "another group of variants"
+    assert why[0.889] == "an older one of its kind"
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("--license", "apach"), "Did you mean 'apache-2.0'"),
+        (("--org", "Gogle"), "Did you mean 'Google'"),
+        (("--group", "ful"), "Did you mean 'full'"),
+        (("--columns", "modle"), "Did you mean 'model'"),
+        (("--sort", "scor"), "Did you mean 'score'"),
+        (("--around", "google/medgemma-4b-itt"), "Did you mean 'google/medgemma-4b-it'"),
+        (("--min-context", "many"), "Write it as 8192 or 128k"),
+        (("--as-of", "yesterday"), "%Y-%m-%d"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_what_is_misspelt_is_answered_with_the_nearest(
+    words: tuple[str, str], hint: str, podium: Callable[..., Result]
+) -> None:
+    result = CliRunner().invoke(main, ["leaderboard", "mmlu", *words], prog_name="podium")
+    assert result.exit_code == 2
+    assert hint in result.stderr
+
+
+def test_a_run_meets_what_was_published_of_its_model(
+    podium: Callable[..., Result], tmp_path: Path
+) -> None:
+    podium("import", "--builtin")
+    store = open_store(str(tmp_path / "registry.db"))
+    (benchmark,) = mmlu.register_benchmarks()
+    add_run(store, "meta-llama/Llama-3.1-8B-Instruct", 0.65, (0.64, 0.66), benchmark=benchmark)
+    (standing,) = shown(podium, "mmlu", "--measured")["standings"]
+    assert (standing["model"], standing["kind"]) == ("meta/llama-3.1-8b-instruct", "measured")
+    beside = shown(podium, "mmlu")
+    assert "1 of them measured here" in beside["leader"]
+    (row,) = (s for s in beside["standings"] if s["kind"] == "measured")
+    assert (row["value"], row["reports"]) == (0.65, 3)
+    model = json.loads(
+        podium("models", "meta-llama/llama-3.1-8b-instruct", "--format", "json").stdout
+    )
+    assert {(gap["source"], round(gap["gap"], 3)) for gap in model["gaps"]} >= {
+        ("helm-mmlu", 0.089),
+    }
