@@ -1,6 +1,6 @@
 """What tests share: the data beside the repository, a home of their own, and real engine runs.
 
-A real engine takes a minute to start, so each model is run once a session, through the command line.
+A real engine takes a minute to start: each model is run once a session, by the command line.
 """
 
 import json
@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from registry.datasets import podium_home
+
+pytest_plugins = ("postgres",)
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -132,6 +134,6 @@ def shuffled_radiographs(radiographs: Path, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="session")
 def tiny_on_samples(tiny_vision: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """Run the tiny image model on both built-in samples, broken pictures included, in one stream."""
+    """Run the tiny image model on both built-in samples, broken pictures too, in one stream."""
     words = ("--sample", "--model", tiny_vision, "--format", "json")
     return podium(tmp_path_factory.mktemp("tiny"), "run", "mmlu", "mimic-cxr", *words)
