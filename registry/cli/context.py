@@ -50,7 +50,7 @@ class Podium:
     def has_store(self) -> bool:
         """Whether there is a registry to read, without making one."""
         # Inside: see `store`.
-        from registry.store import registry_exists
+        from registry.database import registry_exists
 
         return registry_exists(self.registry)
 
