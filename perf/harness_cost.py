@@ -2,8 +2,8 @@
 
     python perf/harness_cost.py [--samples 50000]
 
-Prints the driver's CPU and wall time a sample and its largest memory, and writes them as JSON. Peers,
-measured the same way elsewhere: lm-eval 0.3 to 0.5 ms, Inspect 8.7 ms a question.
+Prints the driver's CPU and wall time a sample and its largest memory, and writes them as JSON.
+Peers, measured the same way elsewhere: lm-eval 0.3 to 0.5 ms, Inspect 8.7 ms a question.
 """
 
 import argparse

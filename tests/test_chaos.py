@@ -68,7 +68,7 @@ def started(arguments: Arguments, tmp_path: Path) -> Iterator[Callable[..., subp
     for process in processes:
         if process.poll() is None:
             process.kill()
-            process.wait()
+        process.communicate()
 
 
 def query(home: Path, sql: str) -> list[Any]:
