@@ -6,6 +6,7 @@ keep it. The target is a digest; what it stands for is in the metadata, which is
 
 import hashlib
 import random
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,9 @@ LONGEST = 2**20
 NO_REPORT = "its report is not in this copy"
 MISREAD = "its report has only hand-made sections"
 LACKS = "its report has no {part}"
+
+# A header that follows another on its line is lost: what it heads must not be told as indication.
+LOST = re.compile(r"\s*\b(?:FINDINGS?|IMPRESSIONS?|CONCLUSIONS?)\b.*", re.DOTALL)
 
 Reader: TypeAlias = Callable[[Study], str | None]
 
@@ -108,7 +112,7 @@ def _described(study: Study, report_of: Reader, parts: Sequence[str]) -> Describ
         return Excluded(name, UNDESCRIBED, incomplete=True)
     if view is None:
         return Excluded(name, NO_FRONTAL)
-    if name in HAND_MADE:
+    if study.id in HAND_MADE:
         return Excluded(name, MISREAD)
     report = report_of(study)
     if report is None:
@@ -117,7 +121,7 @@ def _described(study: Study, report_of: Reader, parts: Sequence[str]) -> Describ
     texts = [plain(found.get(part, "")) for part in parts]
     if not all(texts):
         return Excluded(name, LACKS.format(part=parts[texts.index("")]))
-    indication = found.get("indication") or found.get("history", "")
+    indication = LOST.sub("", found.get("indication") or found.get("history", ""))
     return Described(study, study.picture(view), " ".join(texts), indication)
 
 

@@ -3,8 +3,8 @@
 The rules are those of `txt/section_parser.py` and `create_section_files.py` in github.com/MIT-LCP/
 mimic-cxr (MIT licence): whoever reads better than they did has other references than everyone else.
 
-- A header is a line break, exactly one space, capitals (with spaces and ``()/,-``), a colon and
-  white space. A report without any is one `full report`.
+- A header is a line break, a space, capitals (with spaces and ``()/,-``), a colon and white space.
+  A report without any is one `full report`.
 - A header that follows another on its line is lost: the search goes on at the next line.
 - What "chest", "portable", "two views" … begins is taken for findings: those headers are titles.
 - Findings and impressions without a word are dropped. Where neither is left, what follows the first
@@ -158,7 +158,7 @@ HAND_MADE = frozenset(
         "59982525",
     ]
 )
-"""Studies whose reports the parser misreads: the authors' table of sections leaves them out."""
+"""The study_id of reports that the parser misreads: the authors' table of sections lacks them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def plain(text: str) -> str:
     are a little lower.
 
     >>> plain("**Edema**, new\nsince ___.")
-    'Edema, new since .'
+    'Edema , new since .'
     """
     return " ".join(MARKUP.sub(" ", text).split())
 
