@@ -20,6 +20,8 @@ from registry.cli.models import models
 from registry.cli.new_benchmark import new_benchmark
 from registry.cli.output import clean
 from registry.cli.plan import plan
+from registry.cli.progress import progress
+from registry.cli.related import related
 from registry.cli.runs import runs
 from registry.errors import RegistryError, UnknownName
 
@@ -110,6 +112,8 @@ for command in (
     new_benchmark,
     plan,
     plugins,
+    progress,
+    related,
     runs,
 ):
     main.add_command(command)
