@@ -52,9 +52,11 @@ def registry_exists(url: str = "") -> bool:
 def registry_file(url: str = "") -> Path | None:
     """Return the file that the registry is, or None where it is on a server or in memory."""
     address = _address(url)
-    if address.get_backend_name() != "sqlite" or address.database in (None, "", ":memory:"):
+    name = address.database or ""
+    if address.get_backend_name() != "sqlite" or name in ("", ":memory:"):
         return None
-    return Path(str(address.database))
+    # SQLite's own form: sqlite:///file:registry.db?mode=ro&uri=true
+    return Path(name.removeprefix("file:") if "uri" in address.query else name)
 
 
 def connect(url: str = "") -> tuple[Engine, bool]:

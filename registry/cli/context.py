@@ -44,6 +44,9 @@ class Podium:
             from registry.importing.storing import store_batch
 
             store_batch(store, read_path(BUILT_IN))
+        context = click.get_current_context(silent=True)
+        if context:
+            context.find_root().call_on_close(store.close)
         return store
 
     @property
