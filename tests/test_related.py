@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,7 @@ def run(model: str, value: float, run_id: int = 1, **others: Any) -> BoardRow:
         group="all",
         in_default=True,
     )
-    return replace(plain, **others)
+    return plain._replace(**others)
 
 
 def report(model: str, value: float, source: str = "paper", **others: Any) -> BoardRow:

@@ -111,7 +111,7 @@ def _described(name: str, stored: tuple[str, str], plugin: Benchmark | None) -> 
 
 def _record(link: "Link") -> Record:
     row: dict[str, Any] = asdict(link)
-    pair = row.pop("pair")
+    pair: dict[str, Any] = row.pop("pair")
     pair["correlation"] = pair.pop("value")
     return row | pair | {"verdict": link.pair.verdict}
 
