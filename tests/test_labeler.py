@@ -167,3 +167,9 @@ def test_the_order_of_sentences_does_not_matter(sentences: list[str]) -> None:
         "Pleural Effusion": ABSENT,
         "Pneumonia": UNCERTAIN,
     }
+
+
+def test_a_negation_reaches_through_a_list_and_not_without_end() -> None:
+    several = "consolidation, mass in the right lung, edema, fracture, effusion or pneumothorax"
+    assert set(said(f"No {several}.").values()) == {ABSENT}
+    assert said("No effusion " + "and so on " * 40 + "effusion.")["Pleural Effusion"] is PRESENT

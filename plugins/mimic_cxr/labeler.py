@@ -140,6 +140,9 @@ CLAUSE = re.compile(
     r"present|noted|visible|again|new|unchanged|stable|increased)\b)"
 )
 
+REACH = 200
+"""Characters: the longest lists have fewer, and a model that repeats itself writes one clause."""
+
 NOT_A_NEGATION = _pattern(
     r"no (?:\w+ )?(?:\w+ )?(?:change|increase|decrease|improvement)",
     r"without (?:\w+ )?(?:\w+ )?change",
@@ -246,8 +249,8 @@ def _clauses(report: str) -> Iterator[str]:
 
 def _label(clause: str, match: re.Match[str]) -> Label:
     """Return what a clause says of the phrase in it: what stands before it, then after it."""
-    before = NOT_A_NEGATION.sub(" ", clause[: match.start()])
-    after = clause[match.end() :]
+    before = NOT_A_NEGATION.sub(" ", clause[max(match.start() - REACH, 0) : match.start()])
+    after = clause[match.end() : match.end() + REACH]
     # The phrase itself may be hedged or negated: "the heart is not enlarged", "is top normal".
     if HEDGES.search(f"{before}{match[0]}") or HEDGED_AFTER.match(after):
         return Label.UNCERTAIN
