@@ -39,7 +39,7 @@ from pathlib import Path
 
 from plugins.mmmu import pro
 from plugins.mmmu.reading import LAYOUT, read
-from plugins.mmmu.scoring import GUESS, NO_ANSWER, PARSER, PARSERS, accuracy, first_option
+from plugins.mmmu.scoring import GUESS, NO_ANSWER, OFFICIAL, PARSER, PARSERS, accuracy, first_option
 from registry import (
     Benchmark,
     Dataset,
@@ -98,6 +98,7 @@ def register_benchmarks() -> list[Benchmark]:
         modalities=("image", "text"),
         categories=("multimodal", "vision", "knowledge"),
         related=("mmmu-pro", "mathvista", "mmlu"),
+        groups={f"{OFFICIAL},{GUESS}": "val"},
         tags=frozenset({"multi-image", "multiple-choice", "open-ended"}),
     )
     harder = replace(
@@ -111,6 +112,7 @@ def register_benchmarks() -> list[Benchmark]:
         paper="https://arxiv.org/abs/2409.02813",
         size="1,730 questions in each of three settings",
         related=("mmmu", "mathvista", "mmlu-pro"),
+        groups=pro.GROUPS,
         tags=frozenset({"multi-image", "multiple-choice"}),
     )
     return [mmmu, harder]

@@ -47,7 +47,15 @@ from typing import cast
 from plugins.mmmu import pro_prompts
 from plugins.mmmu.pro_prompts import CONFIGURATIONS, Mode
 from plugins.mmmu.reading import PRO_LAYOUT, read_pro
-from plugins.mmmu.scoring import GUESS, NO_ANSWER, PARSER, PRO_PARSERS, accuracy, first_option
+from plugins.mmmu.scoring import (
+    GUESS,
+    NO_ANSWER,
+    OFFICIAL,
+    PARSER,
+    PRO_PARSERS,
+    accuracy,
+    first_option,
+)
 from registry import Dataset, Prompt, Sample, Sampling, Setting, Task, Variant
 
 SETTINGS = (
@@ -56,6 +64,8 @@ SETTINGS = (
     PARSER,
     NO_ANSWER,
 )
+GROUPS = {f"{name},cot,{OFFICIAL},{GUESS}": name for name in ("standard-10", "vision")}
+"""What is published as MMMU-Pro: chain of thought, the authors' rules, a letter drawn for silence."""
 # The mean of 1/options, counted over all questions.
 CHANCE = {"standard-10": 0.128, "standard-4": 0.263, "vision": 0.128}
 # The authors' limit; of the direct answers, which are one letter, it cuts none.
