@@ -83,9 +83,10 @@ def progress_chart(found: Progress, title: str) -> Any:
 def _subtitle(found: Progress) -> str:
     group = found.board.group
     better = "higher" if found.board.higher_is_better else "lower"
+    label = f"group {group.name}" if group.name else group.variant
     left = f", {len(found.undated)} without a date left out" if found.undated else ""
     return (
-        f"{group.label} · {group.metric}, {better} is better · {len(found.points)} models by "
+        f"{label} · {group.metric}, {better} is better · {len(found.points)} models by "
         f"release date{left}"
     )
 

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from stored_runs import add_run
 
 from registry.charts import progress_chart, save_chart
 from registry.cli import main
@@ -352,7 +353,7 @@ def test_as_of_a_day_the_frontier_is_what_it_was(catalogue: Path, shared: Path) 
 
 def test_a_page_names_group_metric_and_what_is_left_out(catalogue: Path) -> None:
     out = typed(catalogue, "gpqa").stdout
-    assert "gpqa · diamond · full · by accuracy, higher is better" in out
+    assert "gpqa · group diamond · full · by accuracy, higher is better" in out
     assert "9 models without a release date, 2 disputed numbers" in out
     assert "── frontier" in out
     assert "── frontier" not in typed(catalogue, "gpqa", "--no-chart").stdout
@@ -389,3 +390,13 @@ def test_without_numbers_the_page_is_empty_and_the_reason_is_told(tmp_path: Path
     result = typed(tmp_path / "empty.db", "mmlu", "--format", "json")
     assert json.loads(result.stdout)["points"] == []
     assert "No run of mmlu yet" in result.stderr
+
+
+def test_a_chart_without_a_dated_model_is_not_drawn_and_says_so(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "registry.db"))
+    add_run(store, "acme/one", 0.5)
+    path = tmp_path / "clock.png"
+    result = typed(tmp_path / "registry.db", "clock", "--chart", path)
+    assert result.stderr == f"Not drawn, since no model has a release date: {path}\n"
+    assert "No model of clock (default) has a release date." in result.stdout
+    assert not path.exists()

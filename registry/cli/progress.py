@@ -104,8 +104,10 @@ def progress(
         found = None
     else:
         found = progress_of(board, boards.models)
-    if found and found.points and chart:
+    if chart and found and found.points:
         _draw(boards, found, chart)
+    elif chart:
+        click.echo(f"Not drawn, since no model has a release date: {chart}", err=True)
     _show(benchmark, found, style, with_chart=not no_chart)
 
 
@@ -212,8 +214,9 @@ def _page(found: Progress, style: str, *, with_chart: bool) -> Page:
 
 def _what(board: Board) -> str:
     better = "higher" if board.higher_is_better else "lower"
+    label = f"group {board.group.name}" if board.group.name else board.group.variant
     return (
-        f"{board.group.benchmark} · {board.group.label} · {board.group.scope} · "
+        f"{board.group.benchmark} · {label} · {board.group.scope} · "
         f"by {board.group.metric}, {better} is better"
     )
 
