@@ -203,6 +203,8 @@ def carry_out(
         click.echo(f"\nAll answers so far are kept. Go on with: {_resume(runs)}", err=True)
         raise
     show_runs(podium, reports, style)
+    for run in runs:
+        click.echo(_spelled_out(podium, run), err=True, nl=False)
     unfinished = [report for report in reports if not report.finished]
     for report in unfinished:
         click.echo(_unfinished(report), err=True)
@@ -285,6 +287,18 @@ def _notes(run: Run) -> list[str]:
         lines.append(f"  partial: {selection.scope_reason}; it has a board of its own")
     lines.extend(f"  left out: {n} {reason}" for reason, n in selection.excluded.items())
     return lines
+
+
+def _spelled_out(podium: Podium, run: Run) -> str:
+    """Return a note where choices took more than one pass, else nothing."""
+    requests = podium.store.usage(run.id).requests
+    samples = sum(podium.store.run(run.id).outcomes.values())
+    if requests <= samples:
+        return ""
+    return (
+        f"Run {run.id}: to this model's tokenizer some choices are several tokens, so they were "
+        f"weighed token by token: {requests:,} requests for {samples:,} samples.\n"
+    )
 
 
 def _unfinished(report: Report) -> str:

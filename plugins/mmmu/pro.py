@@ -65,7 +65,7 @@ SETTINGS = (
     NO_ANSWER,
 )
 GROUPS = {f"{name},cot,{OFFICIAL},{GUESS}": name for name in ("standard-10", "vision")}
-"""What is published as MMMU-Pro: chain of thought, the authors' rules, a letter drawn for silence."""
+"""What is published as MMMU-Pro: chain of thought, the authors' rules, silence drawn by lot."""
 # The mean of 1/options, counted over all questions.
 CHANCE = {"standard-10": 0.128, "standard-4": 0.263, "vision": 0.128}
 # The authors' limit; of the direct answers, which are one letter, it cuts none.
