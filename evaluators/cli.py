@@ -152,14 +152,13 @@ def run(
     names = _names(podium, benchmarks, everything)
     folders = _by_name("--data", data, names)
     words = _by_name("--variant", variant, names)
-    planned = [
-        session.plan(
-            podium,
-            name,
-            session.Options(data=folders.get(name, ""), words=_words(words.get(name, "")), **typed),
+    asked = {
+        name: session.Options(
+            data=folders.get(name, ""), words=_words(words.get(name, "")), **typed
         )
         for name in names
-    ]
+    }
+    planned = session.plan_all(podium, asked, leave_out=everything)
     engine = session.open_model(podium, planned[0].options)
     if everything:
         planned = session.answerable(planned, engine)

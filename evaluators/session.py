@@ -16,7 +16,7 @@ from evaluators.private import Responses
 from evaluators.progress import counted
 from evaluators.report import show_runs
 from evaluators.selection import Narrowing, Selection, select
-from registry import DatasetError, Engine, EngineOptions, RegistryError
+from registry import DatasetError, Engine, EngineOptions, MissingExtra, RegistryError
 from registry.benchmark import ANSWER
 from registry.cli.context import Podium
 from registry.database import default_url
@@ -95,6 +95,19 @@ def plan(podium: Podium, benchmark: str, options: Options) -> Planned:
             judge_arguments=options.engine_arguments,
         )
     return Planned(options, selection)
+
+
+def plan_all(podium: Podium, asked: Mapping[str, Options], *, leave_out: bool) -> list[Planned]:
+    """Read the samples of every benchmark; with `leave_out` not of one that lacks an extra."""
+    planned = []
+    for name, options in asked.items():
+        try:
+            planned.append(plan(podium, name, options))
+        except MissingExtra as error:
+            if not leave_out:
+                raise
+            click.echo(f"left out: {name}. {error.message}", err=True)
+    return planned
 
 
 def open_model(podium: Podium, options: Options) -> Engine:
