@@ -12,6 +12,7 @@ from registry.cli.benchmarks import benchmarks, plugins
 from registry.cli.check import check_benchmark
 from registry.cli.compare import compare
 from registry.cli.context import examples, podium_of
+from registry.cli.doctor import doctor
 from registry.cli.gate import gate
 from registry.cli.import_ import import_
 from registry.cli.inspect import inspect
@@ -104,6 +105,7 @@ for command in (
     benchmarks,
     check_benchmark,
     compare,
+    doctor,
     gate,
     import_,
     inspect,
