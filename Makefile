@@ -30,10 +30,14 @@ $(LOCKED):
 	@echo "Installing $(LOCK) into $(VENV): two to three minutes"
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PIP) --no-compile -r $(LOCK) || { echo $(HINT); exit 1; }
+	@# On all cores, and even where Python is told to write no bytecode: every start reads it.
+	-$(BIN)/python -m compileall -q -j 0 -x '/tests?/|/torch/testing/|bad_coding|badsyntax' \
+	    $(VENV)/lib > /dev/null
 	@touch $@
 
 $(PODIUM): $(LOCKED)
 	$(PIP) --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q registry plugins evaluators
 	@rm -f $(VENV)/.podium-*
 	@touch $@
 

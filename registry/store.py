@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, Select, bindparam, func, literal, text
 from sqlalchemy import select as select_columns
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, delete, insert, select
 
 from registry.benchmark import ANSWER, Benchmark, Metric, Outcome, Prediction, SampleScore, Score
@@ -582,8 +581,14 @@ def _insert_new(session: Session) -> Any:
 
     A commit whose confirmation was lost is tried again, and must then find nothing to do.
     """
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(PredictionRow)
+    # Inside: a dialect's drivers take longer to import than a board takes to query.
+    if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(PredictionRow)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(PredictionRow)
 
 
 def _prediction_row(prediction: Prediction) -> dict[str, Any]:
