@@ -166,3 +166,42 @@ def test_a_model_that_cannot_start_fails_once_with_the_reason_and_the_log(
     assert "the model could not be loaded" in ran.errors
     log = Path(ran.errors.split("less ")[-1].split()[0])
     assert log.is_file()
+
+
+def test_all_benchmarks_run_on_their_samples(tiny_vision: Path, tmp_path: Path) -> None:
+    words = ("--sample", "--accept-failures", "--engine-arg", "max_model_len=2048")
+    ran = podium(tmp_path, "run", "--all", "--model", tiny_vision, *words, "--format", "json")
+    names = {run["benchmark"]: run["status"] for run in ran.runs}
+    assert set(names) >= {
+        *("hle", "mathvista", "mimic-cxr", "mmlu", "mmlu-pro", "mmmu", "mmmu-pro"),
+    }
+    assert set(names.values()) == {"finished"}, ran.errors
+    broken = {run["benchmark"]: run["failed"] for run in ran.runs if run["failed"]}
+    assert broken == {"mimic-cxr": 10}
+
+
+def test_genuine_questions_travel_through_the_engine_with_their_pictures(
+    tiny_vision: Path, shared: Path, tmp_path: Path
+) -> None:
+    names = {
+        "mmlu-pro": "mmlu_pro",
+        "mmmu": "mmmu",
+        "mmmu-pro": "mmmu_pro",
+        "mathvista": "mathvista",
+    }
+    data = [
+        word for name, folder in names.items() for word in ("--data", f"{name}={shared / folder}")
+    ]
+    words = ("--variant", "mmlu-pro=0-shot", "--limit", 5, "--format", "json")
+    ran = podium(tmp_path, "run", *names, "--model", tiny_vision, *data, *words)
+    assert ran.status == 0, ran.errors
+    assert {
+        run["benchmark"]: run["outcomes"].get("failed", 0) for run in ran.runs
+    } == dict.fromkeys(names, 0)
+    sizes = rows(
+        ran.registry,
+        "SELECT b.name, max(p.prompt_tokens) FROM prediction p JOIN run r ON r.id = p.run_id "
+        "JOIN benchmark b ON b.id = r.benchmark_id GROUP BY b.name",
+    )
+    # A picture is tokens of the prompt; MathVista's questions are short without theirs.
+    assert all(tokens > 20 for _, tokens in sizes)
