@@ -27,8 +27,8 @@ def main() -> None:
     podium("run", "mmlu", "--sample", "--model", gemma)
     # The sample has broken pictures on purpose: they fail, are counted, and are accepted here.
     podium("run", "mimic-cxr", "--sample", "--model", tiny, "--accept-failures")
-    podium("leaderboard", "mmlu")
-    podium("leaderboard", "mimic-cxr")
+    podium("leaderboard", "mmlu", "--scope", "sample")
+    podium("leaderboard", "mimic-cxr", "--scope", "sample")
 
 
 def python(*words: object) -> None:
