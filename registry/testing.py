@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from registry.contract import RULES, DoesNotApply, Rule
-from registry.errors import RegistryError
+from registry.errors import MissingExtra, RegistryError
 from registry.subject import Subject, look_up
 
 
@@ -92,6 +92,8 @@ def _checked(rule: Rule, subject: Subject) -> Result:
         findings = tuple(rule(subject))
     except DoesNotApply as reason:
         return Result(name, says, None, (str(reason),))
+    except MissingExtra as reason:  # nothing can be said of it here
+        return Result(name, says, None, (reason.format_message(),))
     except RegistryError as error:
         findings = (error.format_message(),)
     except Exception as error:  # whatever a plugin raises is a finding about the plugin
