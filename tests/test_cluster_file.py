@@ -48,3 +48,16 @@ def test_nodes_install_the_pinned_packages(cluster: dict) -> None:
     lock = (ROOT / "requirements" / "gpu.txt").read_text()
     assert "vllm==0.29.0" in lock
     assert "ray==2.60.0" in lock
+
+
+def test_the_kubernetes_cluster_is_the_same_one() -> None:
+    cluster = yaml.safe_load((ROOT / "kuberay_cluster.yaml").read_text())["spec"]
+    lock = (ROOT / "requirements" / "gpu.txt").read_text()
+    assert f"ray=={cluster['rayVersion']}" in lock
+    head, (workers,) = cluster["headGroupSpec"], cluster["workerGroupSpecs"]
+    assert head["serviceType"] == "ClusterIP"
+    assert head["rayStartParams"] == {"num-cpus": "0", "dashboard-host": "127.0.0.1"}
+    assert (workers["minReplicas"], workers["maxReplicas"]) == (0, 8)
+    for group in (head, workers):
+        (container,) = group["template"]["spec"]["containers"]
+        assert {"name": "RAY_AUTH_MODE", "value": "token"} in container["env"]
