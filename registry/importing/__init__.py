@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry.errors import ImportFailure
-from registry.importing import catalog
+from registry.importing import catalog, eee, hub, inspect_logs, lm_eval, podium_json
 from registry.importing.records import Batch
 
 
@@ -24,6 +24,11 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "catalog": Format("a folder of CSV files, or one of them", catalog.recognises, catalog.read),
+    "json": Format("what podium export --as json wrote", podium_json.recognises, podium_json.read),
+    "eee": Format("Every Eval Ever, a file or a folder", eee.recognises, eee.read),
+    "lm-eval": Format("results of lm-evaluation-harness", lm_eval.recognises, lm_eval.read),
+    "inspect": Format("logs of Inspect", inspect_logs.recognises, inspect_logs.read),
+    "hub": Format("model-index, .eval_results", hub.recognises, hub.read),
 }
 """The formats by name, in the order in which they are tried."""
 

@@ -28,6 +28,9 @@ T = TypeVar("T")
 Key = tuple[str, ...]
 
 KEY = ("benchmark", "variant", "metric", "model_id", "source_id")
+UNKNOWN = "unknown"
+"""What stands for the date of a score that has none; a blank is rather forgotten than unknown."""
+
 COLUMNS: dict[str, frozenset[str]] = {
     "sources": frozenset(("source_id", "title", "url", "publisher", "accessed_note")),
     "models": frozenset(("model_id", "name", "organization", "parameters_b", "open_weights")),
@@ -226,8 +229,17 @@ def _keyed_score(row: Row) -> tuple[Key, ReportedScore]:
         source=row.text("source_id"),
         value=row.number("value"),
         self_reported=row.flag("self_reported"),
-        valid_from=row.day("date"),
+        valid_from=None if row["date"] == UNKNOWN else row.day("date"),
+        higher_is_better=row.flag_or_none("higher_is_better") is not False,
+        low=_or(row.number_or_none("lowest"), 0.0),
+        high=_or(row.number_or_none("highest"), 1.0),
+        disputed=row.flag_or_none("disputed") is True,
+        dispute=row["dispute"],
     )
+
+
+def _or(number: float | None, otherwise: float) -> float:
+    return otherwise if number is None else number
 
 
 def _key(row: Row) -> Key:
@@ -241,7 +253,7 @@ def _in_units(score: ReportedScore, benchmarks: Mapping[str, BenchmarkFacts]) ->
         return score
     return replace(
         score,
-        high=1.0 if benchmark.max_score is None else benchmark.max_score,
+        high=score.high if benchmark.max_score is None else benchmark.max_score,
         higher_is_better=benchmark.higher_is_better is not False,
     )
 

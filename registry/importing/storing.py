@@ -7,7 +7,7 @@ number stays and is marked superseded. Facts about models, sources and benchmark
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -146,7 +146,7 @@ class _Plan:
         for refusal in batch.refused:
             self.outcomes.append(Outcome("row", Verdict.REFUSED, refusal.where, refusal.reason))
         self._sources = self._facts("source", SourceRow, _of(batch, SourceFacts))
-        self._models = self._facts("model", ModelRow, _of(batch, ModelFacts))
+        self._models = self._facts("model", ModelRow, self._by_own_names(_of(batch, ModelFacts)))
         self._benchmarks = self._facts("benchmark", BenchmarkRow, _of(batch, BenchmarkFacts))
         self._aliases = self._aliased(_of(batch, AliasFacts))
         self._groups(_of(batch, GroupFacts))
@@ -197,6 +197,17 @@ class _Plan:
         return first is not None
 
     # --- What is named by others ---
+
+    def _by_own_names(self, facts: Iterable[ModelFacts]) -> Iterator[ModelFacts]:
+        """Yield facts under the registry's own name of a model where it knows another of its."""
+        own = {key: name for name, key in _keys(self._session, ModelRow).items()}
+        meant: dict[str, set[str]] = {}
+        for row in _rows(self._session, AliasRow):
+            meant.setdefault(row["alias"], set()).add(own[row["model_id"]])
+        for fact in facts:
+            names = meant.get(fact.name, set())
+            is_other = fact.name not in own.values() and len(names) == 1
+            yield replace(fact, name=next(iter(names))) if is_other else fact
 
     def _facts(self, kind: str, table: type[SQLModel], facts: Iterable[Any]) -> set[str]:
         """Plan sources, models or benchmarks; return all names that there will be."""

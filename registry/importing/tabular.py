@@ -15,6 +15,8 @@ from registry.importing.records import Refusal
 T = TypeVar("T")
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
+FORMULA = re.compile(r"\s*'*[=+\-@＝＋－＠]")  # noqa: RUF001  (full width runs as well)
+"""What a spreadsheet would run as a formula, whatever guards stand before it."""
 
 
 class BadCell(ValueError):
@@ -76,6 +78,20 @@ class Row:
         return self.flag(column) if self[column] else None
 
 
+def guarded(text: str) -> str:
+    """Return the text with an apostrophe before what a spreadsheet would run as a formula."""
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def unguarded(cell: str) -> str:
+    """Return the text that was guarded.
+
+    >>> [unguarded(guarded(text)) for text in ("=1+1", "'=1+1", "it's", "-0.5")]
+    ['=1+1', "'=1+1", "it's", '-0.5']
+    """
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
+
+
 def header(path: Path) -> frozenset[str]:
     """Return the names of a CSV file's columns. Raises ImportFailure where it is none."""
     _, columns = next(iter(_lines(path)), (1, []))
@@ -91,7 +107,7 @@ def rows(path: Path) -> Iterator[Row | Refusal]:
             reason = f"{len(cells)} cells under {len(columns)} columns"
             yield Refusal(f"{path.name}:{number}", reason)
         else:
-            named = zip(columns, (cell.strip() for cell in cells), strict=True)
+            named = zip(columns, (unguarded(cell.strip()) for cell in cells), strict=True)
             yield Row(f"{path.name}:{number}", dict(named))
 
 
