@@ -9,6 +9,7 @@ click.ClickException
     ├── EngineError          the model cannot be loaded or served
     ├── MissingExtra         an optional library is not installed
     ├── ImportFailure        a file of published scores that cannot be read or taken
+    ├── ExportFailure        scores that cannot be written where they were to go
     └── StoreError           the registry's database cannot be used
 """
 
@@ -72,6 +73,10 @@ class MissingExtra(RegistryError):
 
 class ImportFailure(RegistryError):
     """A file of published scores that cannot be read, or of which some rows cannot be taken."""
+
+
+class ExportFailure(RegistryError):
+    """Scores that cannot be written to where the user wants them."""
 
 
 class StoreError(RegistryError):

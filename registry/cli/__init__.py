@@ -13,6 +13,7 @@ from registry.cli.check import check_benchmark
 from registry.cli.compare import compare
 from registry.cli.context import examples, podium_of
 from registry.cli.doctor import doctor
+from registry.cli.export import export
 from registry.cli.gate import gate
 from registry.cli.import_ import import_
 from registry.cli.inspect import inspect
@@ -106,6 +107,7 @@ for command in (
     check_benchmark,
     compare,
     doctor,
+    export,
     gate,
     import_,
     inspect,
