@@ -101,6 +101,8 @@ class VllmEngine:
             replicas=self._options.replicas,
             address=self._options.address,
             environment=environment,
+            # Enough in flight to keep a GPU's batches full; on a CPU small blocks show progress.
+            rows_a_block=128 if has_gpu() else 16,
         )
 
 
