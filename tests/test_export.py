@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,11 @@ HOSTILE = (
 )
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a registry with the catalogue, whole and partial runs, and hostile names."""
-    store = open_store(str(tmp_path / "registry.db"))
+    file = tmp_path_factory.mktemp("filled") / "registry.db"
+    store = open_store(str(file))
     store_batch(store, read_path(BUILT_IN))
     add_run(store, "acme/one", 0.5, (0.4, 0.6), items_hash="aa" * 8)
     add_run(store, "acme/one", 1.0, scope="sample", items_hash="bb" * 8)
@@ -55,6 +57,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
     for number, name in enumerate(HOSTILE):
         add_run(store, name, number / 10, benchmark=dials())
     begin_run(store, "acme/unfinished")
+    store.close()
+    return file
+
+
+@pytest.fixture
+def store(filled: Path, tmp_path: Path) -> Iterator[Store]:
+    """Return a copy of it that a test may change."""
+    store = open_store(str(shutil.copy(filled, tmp_path)))
     yield store
     store.close()
 
