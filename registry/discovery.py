@@ -16,7 +16,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import click
 import pluggy
 
 from registry.benchmark import Benchmark
@@ -59,7 +58,7 @@ class Plugins:
         """What opens an engine, by the prefix of a model spec. Raises PluginError on a clash."""
         offered = (
             (plugin, pair)
-            for plugin, made in self._call("register_engines")
+            for plugin, made in self._call_all("register_engines")
             for pair in made.items()
         )
         return {name: item for name, (item, _) in _unique("engine", offered).items()}
@@ -74,32 +73,30 @@ class Plugins:
         """Return the plugin that registered the benchmark."""
         return self._benchmarks[benchmark][1]
 
-    def add_commands(self, cli: click.Group) -> None:
-        """Let every plugin add its commands to the command line."""
-        self.manager.hook.register_commands(cli=cli)
-
     @cached_property
     def _benchmarks(self) -> dict[str, tuple[Benchmark, Plugin]]:
         offered = (
             (plugin, (benchmark.name, benchmark))
-            for plugin, made in self._call("register_benchmarks")
+            for plugin, made in self._call_all("register_benchmarks")
             for benchmark in made
         )
         return dict(sorted(_unique("benchmark", offered).items()))
 
-    def _call(self, hook: str) -> Iterator[tuple[Plugin, Any]]:
-        """Call a hook of each plugin by itself, so that each result has a name to blame."""
+    def call(self, hook: str, plugin: Plugin, **arguments: Any) -> list[Any]:
+        """Call one plugin's hook by itself, so that the results and the blame are its own."""
+        others = [p.module for p in self.found.values() if p is not plugin]
+        try:
+            results: list[Any] = self.manager.subset_hook_caller(hook, others)(**arguments)
+        except Exception as error:
+            raise PluginError(
+                f"plugin '{plugin.name}' ({plugin.origin}) failed in {hook}: {error!r}. "
+                f"Leave it out with: --without {plugin.name}"
+            ) from error
+        return results
+
+    def _call_all(self, hook: str) -> Iterator[tuple[Plugin, Any]]:
         for plugin in self.found.values():
-            others = [p.module for p in self.found.values() if p is not plugin]
-            caller = self.manager.subset_hook_caller(hook, others)
-            try:
-                results = caller()
-            except Exception as error:
-                raise PluginError(
-                    f"plugin '{plugin.name}' ({plugin.origin}) failed in {hook}: {error!r}. "
-                    f"Leave it out with: --without {plugin.name}"
-                ) from error
-            for result in results:
+            for result in self.call(hook, plugin):
                 yield plugin, result
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -75,24 +75,12 @@ class Podium:
     def commands_of(self, plugin: Plugin) -> Mapping[str, click.Command]:
         """Return the commands that one plugin adds, by name."""
         cli = click.Group()
-        self._call("register_commands", plugin, cli=cli)
+        self.plugins.call("register_commands", plugin, cli=cli)
         return cli.commands
 
     def engines_of(self, plugin: Plugin) -> list[str]:
         """Return the prefixes of model specs that one plugin answers."""
-        return [prefix for made in self._call("register_engines", plugin) for prefix in made]
-
-    def _call(self, hook: str, plugin: Plugin, **arguments: Any) -> list[Any]:
-        """Call one plugin's hook by itself, so that the results and the blame are its own."""
-        others = [p.module for p in self.plugins.found.values() if p is not plugin]
-        try:
-            results: list[Any] = self.plugins.manager.subset_hook_caller(hook, others)(**arguments)
-        except Exception as error:
-            raise PluginError(
-                f"plugin '{plugin.name}' ({plugin.origin}) failed in {hook}: {error!r}. "
-                f"Leave it out with: --without {plugin.name}"
-            ) from error
-        return results
+        return [prefix for made in self.plugins.call("register_engines", plugin) for prefix in made]
 
 
 def examples(*lines: str) -> str:
