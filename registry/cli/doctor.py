@@ -31,9 +31,10 @@ COLUMNS = (
 @click.pass_context
 @pass_podium
 def doctor(podium: Podium, context: click.Context, style: str) -> None:
-    """Look over the registry, the disk, the plugins and the installation.
+    """Look over the registry and the installation.
 
-    Nothing is changed or made. The exit status is 1 where something is a problem.
+    It looks at the database, the disks, the plugins, the engine and the GPUs. Nothing is changed or
+    made. The exit status is 1 where something is a problem.
     """
     # Inside: the store takes longer to import than `podium --help` may take.
     from registry.doctor import Level, examine
