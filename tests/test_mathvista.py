@@ -245,7 +245,8 @@ def test_where_nothing_read_is_wrong_nothing_is_right(podium: Typed) -> None:
 
 
 def test_an_extractor_must_be_named_and_the_authors_is_said(podium: Typed) -> None:
-    podium.run("--sample", "--model", "echo:3", "--variant", "llm", exit_code=1)
+    data = ("--data", SAMPLE)
+    podium.run(*data, "--model", "echo:3", "--variant", "llm", exit_code=1)
     assert "its extractor (the authors use gpt-4-0613)" in podium.output
 
 
