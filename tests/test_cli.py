@@ -613,6 +613,13 @@ def test_the_environment_names_the_registry_unless_an_option_does(
     assert "acme/other" in podium("--registry", f"sqlite:///{other}", "models").stdout
 
 
-def test_the_group_is_what_the_distribution_starts() -> None:
+def test_the_group_is_what_the_distribution_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (script,) = entry_points(group="console_scripts", name="podium")
-    assert script.load() is main
+    monkeypatch.setattr("sys.argv", ["podium", "--version"])
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    with pytest.raises(SystemExit) as left:
+        script.load()()
+    assert left.value.code == 0
+    assert capsys.readouterr().out.startswith("podium 0.1.0")
