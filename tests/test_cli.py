@@ -619,6 +619,7 @@ def test_the_group_is_what_the_distribution_starts(
     (script,) = entry_points(group="console_scripts", name="podium")
     monkeypatch.setattr("sys.argv", ["podium", "--version"])
     monkeypatch.setattr("gc.freeze", lambda: None)
+    monkeypatch.setattr("gc.set_threshold", lambda _count: None)
     with pytest.raises(SystemExit) as left:
         script.load()()
     assert left.value.code == 0
