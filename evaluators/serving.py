@@ -11,6 +11,7 @@ from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any
 
+from evaluators.address import Address
 from registry import EngineError, EngineOptions, Identity, MissingExtra, Prediction, Request
 from registry.datasets import podium_home
 
@@ -65,8 +66,8 @@ class VllmEngine:
 
     @property
     def local(self) -> bool:
-        """A private cluster on this machine, or the user's own."""
-        return True
+        """Whether the cluster is on this machine or its private network."""
+        return cluster_is_local(self._options.address)
 
     def predict(self, requests: Iterable[Request]) -> Iterator[Prediction]:
         """Yield predictions as the replicas finish them."""
@@ -104,6 +105,16 @@ class VllmEngine:
             # Enough in flight to keep a GPU's batches full; on a CPU small blocks show progress.
             rows_a_block=128 if has_gpu() else 16,
         )
+
+
+def cluster_is_local(address: str) -> bool:
+    """Return whether a Ray address ("", "auto", "HOST:PORT", "ray://HOST:PORT") is near.
+
+    "auto" is the cluster that this machine is a node of.
+    """
+    if address in ("", "auto", "local"):
+        return True
+    return Address.typed(f"http://{address.removeprefix('ray://')}").local()
 
 
 def installed_version() -> str:

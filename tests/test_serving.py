@@ -13,6 +13,7 @@ from evaluators.serving import (
     CPU_CONTEXT,
     Model,
     VllmEngine,
+    cluster_is_local,
     engine_arguments,
     find_model,
     installed_version,
@@ -301,3 +302,19 @@ def test_nothing_calls_home_and_a_folder_needs_no_hub(folder: Folder, gpu: None)
     assert local["RAY_USAGE_STATS_ENABLED"] == "0"
     assert "OMP_NUM_THREADS" not in local
     assert "HF_HUB_OFFLINE" not in worker_environment(model(), 1)
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [
+        ("", True),
+        ("auto", True),
+        ("127.0.0.1:6379", True),
+        ("ray://10.0.0.5:10001", True),
+        ("8.8.8.8:6379", False),
+        ("ray://8.8.8.8:10001", False),
+        ("169.254.169.254:6379", False),
+    ],
+)
+def test_a_cluster_elsewhere_is_not_local(address: str, local: bool) -> None:
+    assert cluster_is_local(address) is local
