@@ -115,11 +115,6 @@ def price(model: "ModelRow") -> float | None:
     return (3 * model.price_input + model.price_output) / 4
 
 
-def kind_is(*kinds: str) -> Callable[["BoardRow"], bool]:
-    """Return whether a row is of one of these kinds; without any, every row is."""
-    return lambda row: not kinds or row.kind in kinds
-
-
 def _of_model(option: str, holds: Callable[["ModelRow"], bool | None]) -> Condition:
     return Condition(option, lambda _row, model: None if model is None else holds(model))
 

@@ -71,12 +71,6 @@ class Progress:
         held = {step.point.standing.model for steps in self.frontiers.values() for step in steps}
         return [point for point in self.points if point.standing.model in held]
 
-    def frontiers_of(self, point: Point) -> list[str]:
-        """Return the frontiers that a point advanced."""
-        return [
-            name for name, steps in self.frontiers.items() if any(s.point is point for s in steps)
-        ]
-
 
 def progress(board: Board, models: Mapping[str, "ModelRow"]) -> Progress:
     """Return how a board's best number moved over the release dates that `models` gives by name."""
