@@ -4,11 +4,15 @@ Load, ask, store, score, finish: every response is stored before it is scored, a
 samples are not all answered stays unfinished.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from random import Random
 
 from evaluators.private import Responses, withheld
+from evaluators.requests import Requests
 from evaluators.scoring import score
 from evaluators.selection import Selection
 from registry import (
@@ -21,6 +25,7 @@ from registry import (
     Request,
     Terms,
 )
+from registry.benchmark import REPEAT
 from registry.errors import StoreError
 from registry.store import Store
 
@@ -31,10 +36,18 @@ PATIENCE, PAUSE = 120.0, 2.0
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run in the store and what it asks."""
+    """A run in the store and what it asks; a share of it twice, to learn how answers vary."""
 
     id: int
     selection: Selection
+    repeat_fraction: float = 0.0
+
+    @property
+    def repeated(self) -> list[str]:
+        """The samples that are asked twice, in random order, the same ones whenever it is asked."""
+        ids = list(self.selection.samples)
+        n = math.ceil(self.repeat_fraction * len(ids))
+        return Random(self.selection.items_hash).sample(ids, n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,7 @@ def check_fit(
 
 def has_images(selection: Selection) -> bool:
     """Return whether any of the samples has a picture."""
-    return any(not isinstance(sample.input, str) for sample in selection.samples)
+    return any(not isinstance(sample.input, str) for sample in selection.samples.values())
 
 
 def ask(
@@ -98,8 +111,9 @@ def ask(
 
     Whatever ends it early (an error, Ctrl-C), all answers that came back are stored.
     """
-    requests = [r for run in runs for r in requests_of(run, store.answered(run.id))]
-    _send(store, engine, runs, requests, responses, on_answer)
+    first = (r for run in runs for r in requests_of(run, store.answered(run.id)))
+    again = (r for run in runs for r in repeats_of(run, store.answered(run.id, REPEAT)))
+    _send(store, engine, runs, Requests(chain(first, again)), responses, on_answer)
 
 
 def review(
@@ -110,16 +124,24 @@ def review(
     on_answer: Callable[[Prediction], None],
 ) -> None:
     """Put the stored responses to the reviewer (judge or extractor), where it has not seen them."""
-    requests = [r for run in runs for r in reviews_of(run, store, responses)]
+    requests = Requests(r for run in runs for r in reviews_of(run, store, responses))
     _send(store, reviewer, runs, requests, responses, on_answer)
 
 
 def requests_of(run: Run, answered: set[str]) -> Iterator[Request]:
     """Yield the requests of a run's samples that have no response."""
-    prompt = run.selection.task.prompt
-    for sample in run.selection.samples:
-        if sample.id not in answered:
-            yield Request(run.id, sample.id, prompt(sample))
+    samples, prompt = run.selection.samples, run.selection.task.prompt
+    for sample_id in samples:
+        if sample_id not in answered:
+            yield Request(run.id, sample_id, prompt(samples[sample_id]))
+
+
+def repeats_of(run: Run, answered: set[str]) -> Iterator[Request]:
+    """Yield the requests that a run sends twice, in an order of their own."""
+    samples, prompt = run.selection.samples, run.selection.task.prompt
+    for sample_id in run.repeated:
+        if sample_id not in answered:
+            yield Request(run.id, sample_id, prompt(samples[sample_id]), REPEAT)
 
 
 def reviews_of(run: Run, store: Store, responses: Responses) -> Iterator[Request]:
@@ -127,12 +149,11 @@ def reviews_of(run: Run, store: Store, responses: Responses) -> Iterator[Request
     step = run.selection.task.review
     if step is None:
         return
-    samples = {sample.id: sample for sample in run.selection.samples}
     done = store.answered(run.id, step.name)
     for prediction in responses.joined(run.selection.benchmark, store.predictions(run.id)):
         if prediction.outcome is Outcome.FAILED or prediction.sample_id in done:
             continue
-        prompt = step.prompt(samples[prediction.sample_id], prediction)
+        prompt = step.prompt(run.selection.samples[prediction.sample_id], prediction)
         if prompt is not None:
             yield Request(run.id, prediction.sample_id, prompt, step.name)
 
@@ -141,7 +162,7 @@ def _send(
     store: Store,
     engine: Engine,
     runs: Sequence[Run],
-    requests: Sequence[Request],
+    requests: Requests,
     responses: Responses,
     on_answer: Callable[[Prediction], None],
 ) -> None:
@@ -154,75 +175,70 @@ def _send(
         waiting.store_all()
 
 
-def _each_once(engine: Engine, requests: Sequence[Request]) -> Iterator[Prediction]:
+def _each_once(engine: Engine, requests: Requests) -> Iterator[Prediction]:
     """Yield the first answer to each request; an answer to what was never asked is an error."""
-    asked = {(r.run_id, r.stage, r.sample_id) for r in requests}
-    waiting = set(asked)
-    for prediction in engine.predict(by_prefix(requests)) if requests else ():
-        key = prediction.run_id, prediction.stage, prediction.sample_id
-        if key not in asked:
+    for prediction in engine.predict(requests) if requests else ():
+        try:
+            is_first = requests.settle(prediction)
+        except KeyError:
             raise EngineError(
                 f"{engine.identity.model} answered what was not asked: sample "
                 f"'{prediction.sample_id}' ({prediction.stage}) of run {prediction.run_id}. "
                 "Tell the author of its plugin; find it with: podium plugins"
-            )
-        if key in waiting:
-            waiting.remove(key)
+            ) from None
+        if is_first:
             yield prediction
-
-
-def by_prefix(requests: Sequence[Request]) -> list[Request]:
-    """Return the requests with equal prefixes together, the largest group first.
-
-    Long written replies start before short ones, so that none is left running at the end.
-    """
-    groups: dict[tuple[int, str], list[Request]] = {}
-    for request in requests:
-        length = 0 if request.prompt.choices else request.prompt.sampling.max_tokens
-        groups.setdefault((length, request.prompt.prefix), []).append(request)
-    ordered = sorted(groups.items(), key=lambda group: (-group[0][0], -len(group[1])))
-    return [request for _, members in ordered for request in members]
 
 
 def conclude(store: Store, run: Run, responses: Responses, *, accept_failures: bool) -> Report:
     """Score the run and finish it, if every sample is answered or failures are accepted."""
-    selection = run.selection
-    stored = _reviewed(store, run, responses)
-    failures = [p for p in stored if p.outcome is Outcome.FAILED]
-    answered = len(stored) - len(failures)
-    report = Report(
-        run_id=run.id,
-        finished=False,
-        answered=answered,
-        missing=len(selection.samples) - len(stored),
-        failed=len(failures),
-        first_failure=failures[0].reason if failures else "",
-    )
-    if report.missing or (failures and not accept_failures) or not answered:
+    report = _report(store, run, responses)
+    if report.missing or (report.failed and not accept_failures) or not report.answered:
         return report
-    samples = {sample.id: sample for sample in selection.samples}
-    by_id = {p.sample_id: p for p in stored}
-    # In the dataset's order: some official metrics depend on it.
-    ordered = [by_id[sample_id] for sample_id in samples if sample_id in by_id]
-    details, measured = score(selection.task, samples, ordered)
-    details = withheld(selection.benchmark, details)
-    store.finish(run.id, details, measured, failures_accepted=bool(failures))
+    selection = run.selection
+    verdicts, measured = score(
+        selection.task,
+        selection.samples,
+        _reviewed(store, run, responses),
+        responses.joined(selection.benchmark, store.predictions(run.id, REPEAT)),
+    )
+    details = withheld(selection.benchmark, chain.from_iterable(verdicts))
+    store.finish(run.id, details, measured, failures_accepted=bool(report.failed))
     return replace(report, finished=True)
 
 
-def _reviewed(store: Store, run: Run, responses: Responses) -> list[Prediction]:
-    """Return the run's predictions, each with its review.
+def _report(store: Store, run: Run, responses: Responses) -> Report:
+    """Count what came back. A repeat that failed tells nothing, and keeps no run unfinished."""
+    answered = failed = 0
+    first_failure = ""
+    for prediction in _reviewed(store, run, responses):
+        if prediction.outcome is Outcome.FAILED:
+            failed += 1
+            first_failure = first_failure or prediction.reason
+        else:
+            answered += 1
+    missing = len(run.selection.samples) - answered - failed
+    return Report(run.id, False, answered, missing, failed, first_failure)
+
+
+def _reviewed(store: Store, run: Run, responses: Responses) -> Iterator[Prediction]:
+    """Yield the run's predictions, each with its review.
 
     One whose review failed is failed, and one that still waits for its review is missing.
     """
-    benchmark, step = run.selection.benchmark, run.selection.task.review
-    stored = responses.joined(benchmark, store.predictions(run.id))
+    selection = run.selection
+    step = selection.task.review
+    stored = responses.joined(selection.benchmark, store.predictions(run.id))
     if step is None:
-        return stored
-    made = responses.joined(benchmark, store.predictions(run.id, step.name))
-    reviews = {p.sample_id: p for p in made}
-    unseen = {request.sample_id for request in reviews_of(run, store, responses)} - set(reviews)
-    return [_with_review(p, reviews.get(p.sample_id)) for p in stored if p.sample_id not in unseen]
+        yield from stored
+        return
+    made = responses.joined(selection.benchmark, store.predictions(run.id, step.name))
+    reviews = {prediction.sample_id: prediction for prediction in made}
+    for prediction in stored:
+        its = reviews.get(prediction.sample_id)
+        sample = selection.samples[prediction.sample_id]
+        if its or prediction.outcome is Outcome.FAILED or not step.prompt(sample, prediction):
+            yield _with_review(prediction, its)
 
 
 def _with_review(prediction: Prediction, made: Prediction | None) -> Prediction:

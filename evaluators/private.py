@@ -35,17 +35,22 @@ class Responses:
             self._append(run_id, stage, mine)
         return [replace(p, text="") for p in predictions]
 
-    def joined(self, benchmark: Benchmark, predictions: Iterable[Prediction]) -> list[Prediction]:
-        """Return stored predictions with their private texts again, for the metrics.
+    def joined(
+        self, benchmark: Benchmark, predictions: Iterable[Prediction]
+    ) -> Iterator[Prediction]:
+        """Yield stored predictions with their private texts again, for the metrics.
 
         One whose text is not here (the run was made on another machine) is failed: no number.
         """
-        stored = list(predictions)
-        if benchmark.terms is Terms.OPEN or not stored:
-            return stored
-        file = self._file(stored[0].run_id, stored[0].stage)
-        texts = dict(_texts(file)) if file.exists() else {}
-        return [self._with_text(p, texts) for p in stored]
+        files: dict[Path, dict[str, str]] = {}
+        for prediction in predictions:
+            if benchmark.terms is Terms.OPEN:
+                yield prediction
+                continue
+            file = self._file(prediction.run_id, prediction.stage)
+            if file not in files:
+                files[file] = dict(_texts(file)) if file.exists() else {}
+            yield self._with_text(prediction, files[file])
 
     def copy(self, run_id: int, other: int) -> None:
         """Give another run the answers of the first, as the registry does when one is rescored."""
@@ -75,11 +80,11 @@ class Responses:
                 file.write("\n" + json.dumps({"id": p.sample_id, "response": p.text}))
 
 
-def withheld(benchmark: Benchmark, scores: Iterable[SampleScore]) -> list[SampleScore]:
+def withheld(benchmark: Benchmark, scores: Iterable[SampleScore]) -> Iterable[SampleScore]:
     """Return the scores as the registry may have them: of private data labels only, no texts."""
     if benchmark.terms is Terms.OPEN:
-        return list(scores)
-    return [replace(s, answer=_label(s.answer), target=_label(s.target)) for s in scores]
+        return scores
+    return (replace(s, answer=_label(s.answer), target=_label(s.target)) for s in scores)
 
 
 def _label(answer: str) -> str:

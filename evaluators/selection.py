@@ -1,10 +1,11 @@
 """What a run asks: samples read and narrowed, which makes it full, partial or a sample."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaluators.samples import Samples
 from registry import Benchmark, Dataset, DatasetError, Excluded, Sample, Task, UnknownName, Variant
 from registry.datasets import locate, sample_hash
 from registry.tables import Scope
@@ -30,7 +31,7 @@ class Selection:
     benchmark: Benchmark
     variant: Variant
     task: Task
-    samples: tuple[Sample, ...]
+    samples: Samples
     excluded: dict[str, int]
     scope: Scope
     scope_reason: str
@@ -65,41 +66,44 @@ def select(
         benchmark=benchmark,
         variant=variant,
         task=task,
-        samples=tuple(samples),
+        samples=samples,
         excluded=dict(Counter(e.reason for e in excluded)),
         scope=_scope(bool(narrowing), bool(missing), from_sample),
         scope_reason=_reason(len(samples), len(everything), missing, narrowing),
-        items_hash=sample_hash(samples),
+        items_hash=sample_hash(samples.values()),
         dataset=task.dataset.hub or task.dataset.name,
         revision=_revision(task.dataset, data, from_sample),
     )
 
 
-def narrowed(benchmark: str, samples: Sequence[Sample], narrowing: Narrowing) -> list[Sample]:
+def narrowed(benchmark: str, samples: Samples, narrowing: Narrowing) -> Samples:
     """Return the samples that the user asks for, in their order."""
+    if not narrowing:
+        return samples
     chosen = list(samples)
     if narrowing.subjects or narrowing.limit_per_subject:
-        known = {_subject(s) for s in samples} - {""}
+        subjects = {sample_id: _subject(sample) for sample_id, sample in samples.items()}
+        known = {*subjects.values()} - {""}
         if not known:
             raise DatasetError(f"{benchmark} has no subjects. Narrow it with: --limit N")
         for subject in narrowing.subjects:
             if subject not in known:
                 listing = f"podium run {benchmark} --subjects NAME,NAME"
                 raise UnknownName(f"subject of {benchmark}", subject, known, listing)
-        wanted = set(narrowing.subjects) or known
-        chosen = [s for s in samples if _subject(s) in wanted]
-    if narrowing.limit_per_subject:
-        chosen = _first_of_each(chosen, narrowing.limit_per_subject)
-    return chosen[: narrowing.limit]
+        wanted = {*narrowing.subjects} or known
+        chosen = [sample_id for sample_id in samples if subjects[sample_id] in wanted]
+        if narrowing.limit_per_subject:
+            chosen = _first_of_each(chosen, subjects, narrowing.limit_per_subject)
+    return samples.only(chosen[: narrowing.limit])
 
 
-def _first_of_each(samples: Iterable[Sample], limit: int) -> list[Sample]:
+def _first_of_each(ids: Iterable[str], subjects: Mapping[str, str], limit: int) -> list[str]:
     seen: Counter[str] = Counter()
     kept = []
-    for sample in samples:
-        seen[_subject(sample)] += 1
-        if seen[_subject(sample)] <= limit:
-            kept.append(sample)
+    for sample_id in ids:
+        seen[subjects[sample_id]] += 1
+        if seen[subjects[sample_id]] <= limit:
+            kept.append(sample_id)
     return kept
 
 
@@ -108,9 +112,8 @@ def _subject(sample: Sample) -> str:
     return sample.groups.get("subject") or sample.groups.get("category", "")
 
 
-def _sorted_out(read: Iterable[Sample | Excluded]) -> tuple[list[Sample], list[Excluded]]:
-    samples: dict[str, Sample] = {}
-    excluded: list[Excluded] = []
+def _sorted_out(read: Iterable[Sample | Excluded]) -> tuple[Samples, list[Excluded]]:
+    samples, excluded = Samples(), []
     for item in read:
         if isinstance(item, Excluded):
             excluded.append(item)
@@ -120,8 +123,8 @@ def _sorted_out(read: Iterable[Sample | Excluded]) -> tuple[list[Sample], list[E
                 "podium plugins"
             )
         else:
-            samples[item.id] = item
-    return list(samples.values()), excluded
+            samples.add(item)
+    return samples, excluded
 
 
 def _nothing(benchmark: str, folder: Path | None, excluded: Sequence[Excluded]) -> str:

@@ -346,9 +346,9 @@ def check_same_models(
 
 def check_scorable(podium: Podium, view: RunView, selection: Selection) -> None:
     """Refuse to score stored responses against other samples."""
-    samples = {sample.id for sample in selection.samples}
     answered = podium.store.answered(view.run.id or 0)
-    if len(samples) != view.run.n_samples or not answered <= samples:
+    samples = selection.samples
+    if len(samples) != view.run.n_samples or not answered <= samples.keys():
         raise DatasetError(_changed("the samples", view))
 
 
@@ -361,9 +361,11 @@ def _changed(what: str, view: RunView) -> str:
 
 def check_same_prompts(run_id: int, before: Selection, after: Selection) -> None:
     """Refuse another variant whose prompts differ: the stored responses answer other questions."""
-    asked = {sample.id: before.task.prompt(sample) for sample in before.samples}
-    asks = {sample.id: after.task.prompt(sample) for sample in after.samples}
-    if asked != asks:
+    ids = list(before.samples)
+    if ids != list(after.samples) or any(
+        before.task.prompt(before.samples[each]) != after.task.prompt(after.samples[each])
+        for each in ids
+    ):
         raise RegistryError(
             f"{after.variant.name} asks other prompts than run {run_id} did, so its responses "
             f"cannot be used. Ask them with: podium run {after.benchmark.name} "

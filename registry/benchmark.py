@@ -15,6 +15,9 @@ from registry.errors import UnknownName
 ANSWER = "answer"
 """The stage of a prediction that the evaluated model made; reviews carry their own name."""
 
+REPEAT = "repeat"
+"""The stage of a second answer to the same prompt, which tells how much answers vary by chance."""
+
 
 class Outcome(StrEnum):
     """What became of a request. `failed` never has a score: no number for no answer."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, Select, bindparam, func, literal, text
@@ -32,6 +33,8 @@ from registry.tables import (
     ScoreRow,
     now,
 )
+
+ROWS_AT_ONCE = 10_000
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What models write that no database takes for text: NUL on a server, half a character anywhere."""
@@ -295,14 +298,19 @@ class Store:
             return set(session.exec(query))
 
     def predictions(self, run_id: int, stage: str = ANSWER) -> Iterator[Prediction]:
-        """Yield what came back for a run, by sample id."""
-        query = select(PredictionRow).where(
-            PredictionRow.run_id == run_id, PredictionRow.stage == stage
+        """Yield what came back for a run, by sample id; no more than a thousand are in memory.
+
+        Plain rows: a run may have a million, and the ORM's take five times as long.
+        """
+        row, names = _columns(PredictionRow), [*PredictionRow.model_fields]
+        query: Select[Any] = select_columns(*(row[name] for name in names)).where(
+            row.run_id == run_id, row.stage == stage
         )
         with self.session() as session:
-            rows = session.exec(query.order_by(_plainly(session, PredictionRow.sample_id)))
-            for row in rows.yield_per(1000):
-                yield Prediction(**row.model_dump() | {"outcome": Outcome(row.outcome)})
+            ordered = query.order_by(_plainly(session, PredictionRow.sample_id))
+            for values in session.execute(ordered.execution_options(yield_per=1000)):
+                found = dict(zip(names, values, strict=True))
+                yield Prediction(**found | {"outcome": Outcome(found["outcome"])})
 
     def finish(
         self,
@@ -318,9 +326,9 @@ class Store:
             run = session.get_one(RunRow, run_id)
             for table in (SampleScoreRow, ScoreRow):
                 session.execute(delete(table).where(col(table.run_id) == run_id))
-            details = [_sample_score_row(run_id, score) for score in sample_scores]
-            if details:
-                session.execute(insert(SampleScoreRow), details)
+            details = (_sample_score_row(run_id, score) for score in sample_scores)
+            while rows := list(islice(details, ROWS_AT_ONCE)):
+                session.execute(insert(SampleScoreRow), rows)
             session.execute(insert(ScoreRow), [_score_row(run, each) for each in measured])
             run.finished_at = now()
             run.failures_accepted = failures_accepted

@@ -59,7 +59,7 @@ def test_letter_probabilities_are_those_of_a_plain_forward_pass(
     stored = dict(rows(gemma_on_mmlu.registry, "SELECT sample_id, logprobs FROM prediction"))
     letters = [renderer._tokenizer.encode(f" {x}", add_special_tokens=False)[0] for x in "ABCD"]
     same, differences = 0, []
-    for sample in selection.samples[::7][:20]:
+    for sample in [*selection.samples.values()][::7][:20]:
         encoded = renderer.encode(selection.task.prompt(sample))
         with torch.inference_mode():
             logits = model(torch.tensor([encoded.token_ids])).logits[0, -1]

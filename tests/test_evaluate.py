@@ -18,12 +18,12 @@ from evaluators.evaluate import (
     Report,
     Run,
     ask,
-    by_prefix,
     check_fit,
     conclude,
     review,
 )
 from evaluators.private import Responses
+from evaluators.requests import Requests
 from evaluators.selection import Narrowing, Selection, select
 from registry import (
     Benchmark,
@@ -180,7 +180,7 @@ def length(request: Request) -> int:
 
 @given(REQUESTS)
 def test_ordering_keeps_every_request_exactly_once(requests: list[Request]) -> None:
-    ordered = by_prefix(requests)
+    ordered = list(Requests(requests))
     assert sorted(r.sample_id for r in ordered) == sorted(r.sample_id for r in requests)
 
 
@@ -188,7 +188,7 @@ def test_ordering_keeps_every_request_exactly_once(requests: list[Request]) -> N
 def test_long_replies_come_first_then_larger_groups_each_in_one_piece(
     requests: list[Request],
 ) -> None:
-    ordered = by_prefix(requests)
+    ordered = list(Requests(requests))
     keys = [(length(r), r.prompt.prefix) for r in ordered]
     pieces = [key for place, key in enumerate(keys) if not place or keys[place - 1] != key]
     assert len(pieces) == len(set(pieces))
@@ -204,7 +204,7 @@ def test_within_a_group_requests_keep_their_order(
     for key in {(length(r), r.prompt.prefix) for r in requests}:
         before, after = (
             [r.sample_id for r in rs if (length(r), r.prompt.prefix) == key]
-            for rs in (requests, by_prefix(requests))
+            for rs in (requests, list(Requests(requests)))
         )
         assert before == after
 

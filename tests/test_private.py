@@ -39,7 +39,7 @@ def kept(tmp_path: Path, stage: str = "answer", run: int = 3) -> Path:
 def test_texts_of_open_data_are_the_registry_s(responses: Responses, tmp_path: Path) -> None:
     predictions = [said("1", "a report")]
     assert responses.split(benchmark(Terms.OPEN), predictions) == predictions
-    assert responses.joined(benchmark(Terms.OPEN), predictions) == predictions
+    assert [*responses.joined(benchmark(Terms.OPEN), predictions)] == predictions
     assert not (tmp_path / "private").exists()
 
 
@@ -48,7 +48,7 @@ def test_restricted_texts_leave_and_come_back(responses: Responses, terms: Terms
     predictions = [said("1", "a report"), said("2", "zwei\nZeilen – \u2028 ü"), said("3", "")]
     public = responses.split(benchmark(terms), predictions)
     assert [p.text for p in public] == ["", "", ""]
-    assert responses.joined(benchmark(terms), public) == predictions
+    assert [*responses.joined(benchmark(terms), public)] == predictions
 
 
 def test_the_file_and_its_folder_are_their_owner_s_alone(
@@ -66,25 +66,25 @@ def test_answers_and_reviews_of_runs_are_kept_apart(responses: Responses) -> Non
     other = said("1", "another's", run_id=4)
     public = responses.split(benchmark(), [answer, review, other])
     for restricted, whole in zip(public, (answer, review, other), strict=True):
-        assert responses.joined(benchmark(), [restricted]) == [whole]
+        assert [*responses.joined(benchmark(), [restricted])] == [whole]
 
 
 def test_a_retried_sample_s_newest_text_counts(responses: Responses) -> None:
     responses.split(benchmark(), [said("1", "first")])
     public = responses.split(benchmark(), [said("1", "second")])
-    assert [p.text for p in responses.joined(benchmark(), public)] == ["second"]
+    assert [p.text for p in [*responses.joined(benchmark(), public)]] == ["second"]
 
 
 def test_a_text_that_is_not_on_this_machine_is_a_failure_not_an_empty_answer(
     responses: Responses, tmp_path: Path
 ) -> None:
     responses.split(benchmark(), [said("1", "a report")])
-    there, gone = responses.joined(benchmark(), [said("1"), said("2")])
+    there, gone = [*responses.joined(benchmark(), [said("1"), said("2")])]
     assert (there.outcome, there.text) == (Outcome.ANSWERED, "a report")
     assert gone.outcome is Outcome.FAILED
     assert gone.reason == f"its text is private and not on this machine, in {tmp_path / 'private'}"
     kept(tmp_path).unlink()
-    assert responses.joined(benchmark(), [said("1")])[0].outcome is Outcome.FAILED
+    assert next(iter(responses.joined(benchmark(), [said("1")]))).outcome is Outcome.FAILED
 
 
 def test_failures_and_weighed_choices_have_no_text_to_miss(
@@ -95,7 +95,7 @@ def test_failures_and_weighed_choices_have_no_text_to_miss(
         said("2", logprobs={"yes": -0.1, "no": -2.0}),
     ]
     public = responses.split(benchmark(), predictions)
-    assert responses.joined(benchmark(), public) == predictions
+    assert [*responses.joined(benchmark(), public)] == predictions
     assert not kept(tmp_path).exists()
 
 
@@ -104,7 +104,7 @@ def test_a_line_that_a_kill_tore_costs_no_other(responses: Responses, tmp_path: 
     with kept(tmp_path).open("a") as file:
         file.write('\n{"id": "2", "resp')
     responses.split(benchmark(), [said("3", "three")])
-    one, two, three = responses.joined(benchmark(), [said("1"), said("2"), said("3")])
+    one, two, three = [*responses.joined(benchmark(), [said("1"), said("2"), said("3")])]
     assert (one.text, three.text) == ("one", "three")
     assert two.outcome is Outcome.FAILED
 
@@ -112,7 +112,7 @@ def test_a_line_that_a_kill_tore_costs_no_other(responses: Responses, tmp_path: 
 def test_a_rescored_run_has_the_texts_of_the_first(responses: Responses) -> None:
     responses.split(benchmark(), [said("1", "a report")])
     responses.copy(3, 9)
-    (copied,) = responses.joined(benchmark(), [said("1", run_id=9)])
+    (copied,) = [*responses.joined(benchmark(), [said("1", run_id=9)])]
     assert copied.text == "a report"
     responses.copy(5, 10)  # a run of open data has nothing to copy
 
@@ -136,7 +136,7 @@ def score(answer: str, target: str = "") -> SampleScore:
 
 @pytest.mark.parametrize("label", ["yes", "", "x" * LONGEST_LABEL, LABELS])
 def test_labels_are_kept_even_many_of_them(label: str) -> None:
-    assert withheld(benchmark(), [score(label, label)]) == [score(label, label)]
+    assert [*withheld(benchmark(), [score(label, label)])] == [score(label, label)]
 
 
 @pytest.mark.parametrize(

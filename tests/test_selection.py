@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluators.samples import Samples
 from evaluators.selection import Narrowing, narrowed, select
 from registry import (
     Benchmark,
@@ -55,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def chosen(narrowing: Narrowing) -> list[str]:
-    return [sample.id for sample in narrowed("quiz", SIX, narrowing)]
+    return list(narrowed("quiz", Samples(SIX), narrowing))
 
 
 # --- Narrowing ------------------------------------------------------------------------------------
@@ -91,7 +92,7 @@ def test_an_unknown_subject_suggests_the_nearest() -> None:
 @pytest.mark.parametrize("narrowing", [Narrowing(subjects=("a",)), Narrowing(limit_per_subject=1)])
 def test_a_benchmark_without_subjects_says_how_else_it_is_narrowed(narrowing: Narrowing) -> None:
     with pytest.raises(DatasetError, match=r"quiz has no subjects\. Narrow it with: --limit N$"):
-        narrowed("quiz", [question("1")], narrowing)
+        narrowed("quiz", Samples([question("1")]), narrowing)
 
 
 # --- Scope ----------------------------------------------------------------------------------------
