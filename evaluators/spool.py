@@ -53,7 +53,7 @@ class Spool(Generic[T]):
         return (self[place] for place in range(len(self)))
 
     def __getstate__(self) -> tuple[str, "array[int]"]:
-        """Return how another process of this user reads it, on this machine while this one lives."""
+        """Return how another process of this machine and user reads it while this one lives."""
         return f"/proc/{os.getpid()}/fd/{self._file}", self._ends
 
     def __setstate__(self, state: tuple[str, "array[int]"]) -> None:
