@@ -168,6 +168,13 @@ def weighed(token_ids: Sequence[int]) -> Any:
     return SamplingParams(temperature=0.0, max_tokens=1, logprob_token_ids=list(token_ids))
 
 
+def fatal_errors() -> tuple[type[BaseException], ...]:
+    """Return the errors that mean that an engine is dead."""
+    from vllm.v1.engine.exceptions import EngineDeadError
+
+    return (EngineDeadError,)
+
+
 def open_answerer(engine: "AsyncLLM", model: str, limit: asyncio.Semaphore) -> Answerer:
     """Return an answerer for a running engine, with the context it was configured for."""
     renderer = load_renderer(model, engine.model_config.max_model_len)
