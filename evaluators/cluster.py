@@ -23,8 +23,11 @@ from ray.data.llm import build_processor, vLLMEngineProcessorConfig
 from ray.llm._internal.batch.stages.vllm_engine_stage import vLLMEngineStageUDF
 from ray.llm._internal.common.errors import VLLM_FATAL_ERRORS
 
-from evaluators.survivor import NO_ENGINE, Survivor
-from evaluators.vllm_engine import Answerer, open_answerer
+from evaluators.halt import Halt
+from evaluators.printout import Printout
+from evaluators.survivor import NO_ENGINE, Answers, Survivor
+from evaluators.versions import difference, installed
+from evaluators.vllm_engine import open_answerer
 from registry import EngineError, Prediction, Request
 
 LOG_VARIABLE = "PODIUM_REPLICA_LOG"
@@ -55,19 +58,33 @@ class Replica(vLLMEngineStageUDF):  # type: ignore[misc]
     """
 
     def __init__(
-        self, data_column: str, expected_input_keys: list[str], halt: Any, **settings: Any
+        self,
+        data_column: str,
+        expected_input_keys: list[str],
+        halt: Any,
+        versions: Mapping[str, str],
+        **settings: Any,
     ) -> None:
         """Load the model, with everything that is printed on the way in the log file."""
         _print_to(os.environ.get(LOG_VARIABLE, ""))
         self._halt, self._halted = halt, False
         self._watch: asyncio.Task[None] | None = None
-        self._settings = settings
+        self._settings, self._versions = settings, versions
         self.data_column = data_column
         self.expected_input_keys: set[str] = set()
-        self._survivor = Survivor(self._load, VLLM_FATAL_ERRORS)
+        self._printout = Printout()
+        self._survivor = Survivor(self._load, VLLM_FATAL_ERRORS, self._printout.last_words)
 
-    def _load(self) -> Answerer:
-        """Start an engine; the one before, if any, is dead."""
+    def _load(self) -> Answers:
+        """Start an engine, if that can succeed and counts; the one before, if any, is dead."""
+        self._printout.begin()
+        if problem := difference(self._versions) or ray.get(self._halt.loading.remote()):
+            raise EngineError(problem)
+        engine = self._engine()
+        self._halt.loaded.remote()
+        return engine
+
+    def _engine(self) -> Answers:
         if hasattr(self, "llm"):
             self.llm.shutdown()
         super().__init__(self.data_column, [], **self._settings)
@@ -95,22 +112,6 @@ class Replica(vLLMEngineStageUDF):  # type: ignore[misc]
             self._halted = await self._halt.called.remote()
 
 
-class Halt:
-    """Whether the driver wants to stop; an actor, so that every replica can ask."""
-
-    def __init__(self) -> None:
-        """Go on, at first."""
-        self._called = False
-
-    def call(self) -> None:
-        """Stop."""
-        self._called = True
-
-    def called(self) -> bool:
-        """Return whether to stop."""
-        return self._called
-
-
 _halts: list[Any] = []
 
 
@@ -135,9 +136,9 @@ def predict(serving: Serving, requests: Iterable[Request]) -> Iterator[Predictio
         )
         # A copy: to assign the field would run Ray's validator again, which then asks for a GPU.
         stage = processor.get_stage_by_name(STAGE)
-        stop = ray.remote(num_cpus=0)(Halt).remote()
+        stop = ray.remote(num_cpus=0)(Halt).remote(serving.replicas)
         _halts[:] = [stop]
-        settings = stage.fn_constructor_kwargs | {"halt": stop}
+        settings = stage.fn_constructor_kwargs | {"halt": stop, "versions": installed()}
         processor.stages[STAGE] = stage.model_copy(
             update={"fn": Replica, "fn_constructor_kwargs": settings}
         )
