@@ -58,10 +58,15 @@ class Settings:
 
 @dataclass(slots=True)
 class Tally:
-    """What one request has cost so far, and when its last attempt began."""
+    """What one request has cost so far, and when its last attempt began, on both clocks."""
 
     sent: int = 0
     started: float = 0.0
+    began: float = 0.0
+
+    def begin(self) -> None:
+        """Start an attempt; durations are read from the clock that nobody sets."""
+        self.started, self.began = time.time(), time.monotonic()
 
 
 class Asker:
@@ -91,7 +96,8 @@ class Asker:
 
         Raises EngineError for what all requests would meet.
         """
-        tally = Tally(started=time.time())
+        tally = Tally()
+        tally.begin()
         try:
             prediction = await self._asked(request, tally)
         except (BadImage, Unanswerable) as error:
@@ -111,7 +117,7 @@ class Asker:
             stage=request.stage,
             requests=tally.sent,
             started=tally.started,
-            seconds=time.time() - tally.started,
+            seconds=time.monotonic() - tally.began,
             replica=self._address.name,
         )
 
@@ -142,7 +148,7 @@ class Asker:
 
     async def _sent_once(self, message: wire.Message, tally: Tally) -> object:
         tally.sent += 1
-        tally.started = time.time()
+        tally.begin()
         try:
             # The library's own limit starts anew with each byte that drips in.
             async with asyncio.timeout(self._settings.timeout):

@@ -22,10 +22,13 @@ from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from evaluators.feeding import Block, Feeder, Halt, blocks, fetched
+from evaluators.feeding import Block, Feeder, blocks, fetched
+from evaluators.halt import Halt
+from evaluators.printout import Printout
 from evaluators.spool import Spool
-from evaluators.survivor import NO_ENGINE, Survivor
-from evaluators.vllm_engine import Answerer, fatal_errors, open_answerer
+from evaluators.survivor import NO_ENGINE, Answers, Survivor
+from evaluators.versions import difference, installed
+from evaluators.vllm_engine import fatal_errors, open_answerer
 from registry import EngineError, Prediction, Request
 
 
@@ -78,19 +81,33 @@ class Replica(vLLMEngineStageUDF):  # type: ignore[misc]
     """
 
     def __init__(
-        self, data_column: str, expected_input_keys: list[str], halt: Any, **settings: Any
+        self,
+        data_column: str,
+        expected_input_keys: list[str],
+        halt: Any,
+        versions: Mapping[str, str],
+        **settings: Any,
     ) -> None:
         """Load the model, with everything that is printed on the way in the log file."""
         _print_to(os.environ.get(LOG_VARIABLE, ""))
         self._halt, self._halted = halt, False
         self._watch: asyncio.Task[None] | None = None
-        self._settings = settings
+        self._settings, self._versions = settings, versions
         self.data_column = data_column
         self.expected_input_keys: set[str] = set()
-        self._survivor = Survivor(self._load, fatal_errors())
+        self._printout = Printout()
+        self._survivor = Survivor(self._load, fatal_errors(), self._printout.last_words)
 
-    def _load(self) -> Answerer:
-        """Start an engine; the one before, if any, is dead."""
+    def _load(self) -> Answers:
+        """Start an engine, if that can succeed and counts; the one before, if any, is dead."""
+        self._printout.begin()
+        if problem := difference(self._versions) or ray.get(self._halt.loading.remote()):
+            raise EngineError(problem)
+        engine = self._engine()
+        self._halt.loaded.remote()
+        return engine
+
+    def _engine(self) -> Answers:
         if hasattr(self, "llm"):
             self.llm.shutdown()
         super().__init__(self.data_column, [], **self._settings)
@@ -142,9 +159,9 @@ def predict(serving: Serving, requests: Iterable[Request]) -> Iterator[Predictio
         )
         # A copy: to assign the field would run Ray's validator again, which then asks for a GPU.
         stage = processor.get_stage_by_name(STAGE)
-        stop = ray.remote(num_cpus=0)(Halt).remote()
+        stop = ray.remote(num_cpus=0)(Halt).remote(serving.replicas)
         _halts[:] = [stop]
-        settings = stage.fn_constructor_kwargs | {"halt": stop}
+        settings = stage.fn_constructor_kwargs | {"halt": stop, "versions": installed()}
         processor.stages[STAGE] = stage.model_copy(
             update={"fn": Replica, "fn_constructor_kwargs": settings}
         )

@@ -1,7 +1,7 @@
-"""What stands beside the driver while a cluster works: requests by blocks, and the word to stop.
+"""How requests leave the driver: by blocks on its disk, each fetched when its turn comes.
 
-Plain classes, of which `cluster.py` makes actors. Nothing heavy is imported: their processes, and
-those that only fetch a block, are up in a second and know nothing of vLLM.
+Nothing heavy is imported: the processes that only fetch a block are up in a second, and know
+nothing of vLLM.
 """
 
 import pickle
@@ -44,18 +44,3 @@ def fetched(get: Callable[[Any], Block], feeder: Any, place: int) -> Iterator[py
     rows = get(feeder.block.remote(place))
     yield pyarrow.table({"request": pyarrow.array(rows, pyarrow.binary())})
 
-
-class Halt:
-    """Whether the driver wants to stop, for every replica to ask."""
-
-    def __init__(self) -> None:
-        """Go on, at first."""
-        self._called = False
-
-    def call(self) -> None:
-        """Stop."""
-        self._called = True
-
-    def called(self) -> bool:
-        """Return whether to stop."""
-        return self._called

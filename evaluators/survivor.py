@@ -9,10 +9,15 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from evaluators.reasons import cleaned
+from evaluators.wire import text_of
 from registry import Outcome, Prediction, Request
 
 NO_ENGINE = "the model could not be loaded: "
 """How a prediction's reason begins where there is no engine any more; the driver stops then."""
+
+POISON = "the engine dies of this sample, alone and after a restart: "
+"""How the reason of a sample begins that kills the engine: to ask it again would kill another."""
 
 MOST_DEATHS = 40
 """Engine deaths after which a replica gives up: by halves, that is about six poisonous samples."""
@@ -31,12 +36,18 @@ class Answers(Protocol):
 class Survivor:
     """Answers requests with an engine that may die, each exactly once."""
 
-    def __init__(self, load: Callable[[], Answers], fatal: tuple[type[BaseException], ...]) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Answers],
+        fatal: tuple[type[BaseException], ...],
+        last_words: Callable[[], str],
+    ) -> None:
         """Load the engine now; `fatal` are the errors that mean that it is dead.
 
+        `last_words` are what the engine printed when it died, "" where nothing tells.
         A model that cannot be loaded is no exception here: every request is told the reason.
         """
-        self._load, self._fatal = load, fatal
+        self._load, self._fatal, self._last_words = load, fatal, last_words
         self._engine: Answers | None = None
         self._problem = ""
         self._deaths = 0
@@ -85,10 +96,12 @@ class Survivor:
         ]
         if not killed:
             return
+        words = self._last_words()  # before the next engine prints its own
         self._restart()
         if len(suspects) == 1:
-            reason = "the engine dies of this sample, alone and after a restart; see the log"
-            suspects[0].set_result(_failed(self._suspects[suspects[0]], reason))
+            request = self._suspects[suspects[0]]
+            said = cleaned(words, text_of(request.prompt)) or "it printed nothing"
+            suspects[0].set_result(_failed(request, POISON + said))
             return
         for half in _halves(killed):
             await self._settle(half)
@@ -123,7 +136,8 @@ class Survivor:
             self._engine = self._load()
         except Exception as error:  # whatever it was, it is the reason that the user reads
             log.exception("the model could not be loaded")
-            self._problem = f"{NO_ENGINE}{error}"
+            # Where the engine's own process ends, the error only says that it did.
+            self._problem = f"{NO_ENGINE}{self._last_words() or error}"
 
 
 def _halves(

@@ -54,7 +54,7 @@ class Answerer:
 
         Errors that mean that the engine is dead are raised: only a new one can answer.
         """
-        started = time.time()
+        started, began = time.time(), time.monotonic()
         try:
             encoded = await asyncio.to_thread(self._renderer.encode, request.prompt)
             prediction = await self._predict(request, encoded)
@@ -63,7 +63,10 @@ class Answerer:
             prediction = Prediction(
                 sample_id=request.sample_id, outcome=Outcome.FAILED, reason=str(error)
             )
-        return _stamped(prediction, request, self._replica, started)
+        seconds = time.monotonic() - began  # the other clock may be set meanwhile
+        return _stamped(
+            prediction, request, replica=self._replica, started=started, seconds=seconds
+        )
 
     async def _predict(self, request: Request, encoded: Encoded) -> Prediction:
         if request.prompt.choices:
@@ -194,15 +197,8 @@ def _prediction(request: Request, encoded: Encoded, usage: Usage, **answer: Any)
     )
 
 
-def _stamped(prediction: Prediction, request: Request, replica: str, started: float) -> Prediction:
-    return replace(
-        prediction,
-        run_id=request.run_id,
-        stage=request.stage,
-        replica=replica,
-        started=started,
-        seconds=time.time() - started,
-    )
+def _stamped(prediction: Prediction, request: Request, **facts: Any) -> Prediction:
+    return replace(prediction, run_id=request.run_id, stage=request.stage, **facts)
 
 
 def _logsumexp(values: Sequence[float]) -> float:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, Select, bindparam, func, literal, text
+from sqlalchemy import Engine, Select, bindparam, case, func, literal, text
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, SQLModel, col, delete, insert, select
 
@@ -474,14 +474,9 @@ class Store:
             func.coalesce(func.sum(row.cached_tokens), 0),
             func.coalesce(func.sum(row.output_tokens), 0),
         ).where(row.run_id == run_id, row.stage == stage)
-        spans = (
-            select(func.min(row.started), func.max(row.started + row.seconds))
-            .where(row.run_id == run_id, row.stage == stage, row.started > 0)
-            .group_by(row.replica)
-        )
         with self.session() as session:
             requests, prompt, cached, output = session.exec(totals).one()
-            seconds = sum(last - first for first, last in session.exec(spans))
+            seconds = session.execute(_busy_seconds(run_id, stage)).scalar_one()
         return Usage(requests, prompt, cached, output, round(seconds, 3))
 
     def reviews(self, run_id: int) -> list[str]:
@@ -502,7 +497,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Requests, tokens, and the seconds between first request and last answer, over replicas."""
+    """Requests, tokens, and the seconds in which replicas had something to answer, summed."""
 
     requests: int
     prompt_tokens: int
@@ -518,6 +513,29 @@ def _table(row: type[SQLModel]) -> Any:
 
 def _columns(row: type[SQLModel]) -> Any:
     return _table(row).c
+
+
+def _busy_seconds(run_id: int, stage: str) -> Select[Any]:
+    """Select how long replicas had anything to answer, summed over them.
+
+    Overlapping answers count once, and a pause not at all: be it between a run and its resumption,
+    or one that a replica's clock shows only because it was set meanwhile.
+    """
+    row = PredictionRow
+    ended = col(row.started) + col(row.seconds)
+    earlier = func.max(ended).over(
+        partition_by=col(row.replica), order_by=col(row.started), rows=(None, -1)
+    )
+    spans = (
+        select_columns(col(row.started).label("began"), ended.label("ended"), earlier.label("busy"))
+        .where(col(row.run_id) == run_id, col(row.stage) == stage, col(row.started) > 0)
+        .subquery()
+    )
+    began, until, busy = spans.c.began, spans.c.ended, spans.c.busy
+    new = case(
+        (busy.is_(None) | (busy <= began), until - began), (busy < until, until - busy), else_=0.0
+    )
+    return select_columns(func.coalesce(func.sum(new), 0.0))
 
 
 def _key(value: int | None) -> int:

@@ -195,6 +195,29 @@ def test_what_a_run_cost_is_summed_over_replicas(store: Store) -> None:
     assert usage.engine_seconds == 3.25
 
 
+@pytest.mark.parametrize("jump", [0.0, 3600.0, -3600.0])
+def test_a_clock_that_is_set_costs_no_engine_time(store: Store, jump: float) -> None:
+    run_id = begin_run(store)
+    times = [(1e6, 2.0), (1e6 + 1, 2.0), (1e6 + 2 + jump, 2.0), (1e6 + 3 + jump, 3.0)]
+    store.append(
+        [
+            Prediction(run_id=run_id, sample_id=str(i), started=started, seconds=seconds)
+            for i, (started, seconds) in enumerate(times)
+        ]
+    )
+    busy = store.usage(run_id).engine_seconds
+    # Of two answers around the jump the overlap, a second here, cannot be seen any more.
+    assert busy == (6.0 if not jump else 7.0)
+    assert [p.sample_id for p in store.predictions(run_id)] == ["0", "1", "2", "3"]
+
+
+def test_the_pause_before_a_run_is_resumed_is_no_engine_time(store: Store) -> None:
+    run_id = begin_run(store)
+    for sample_id, started in (("1", 100.0), ("2", 90_000.0)):
+        store.append([Prediction(run_id=run_id, sample_id=sample_id, started=started, seconds=1.5)])
+    assert store.usage(run_id).engine_seconds == 3.0
+
+
 def test_an_unknown_run_is_an_error_that_says_where_to_look(store: Store) -> None:
     with pytest.raises(UnknownName, match=r"no run named '7'.*podium runs"):
         store.run(7)
