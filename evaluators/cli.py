@@ -63,11 +63,23 @@ def _settings(
     return pairs
 
 
+def _each_once(
+    _context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the words as they are. Raises BadParameter where one is given twice."""
+    for value in values:
+        if values.count(value) > 1:
+            raise click.BadParameter(f"'{value}' is given twice.", param=parameter)
+    return tuple(values)
+
+
 @click.command(
     epilog=examples(
         "podium run mmlu --sample --model echo:B",
         "podium run mmlu mimic-cxr --sample --model ./gemma-3-4b-it",
         "podium run mmlu --model google/gemma-3-4b-pt --data mmlu=DIR --replicas 4",
+        "podium run mmlu --model google/gemma-3-27b-pt --tensor-parallel-size 4 --address auto",
+        "podium run mmlu --sample --model echo:A --model echo:B --side-by-side",
         "podium run mmlu --variant 0-shot --limit-per-subject 8 --model DIR --format json",
         "podium run mmlu --variant first-token --model replay:responses.jsonl.gz",
     )
@@ -76,9 +88,12 @@ def _settings(
 @click.option("--all", "everything", is_flag=True, help="Every benchmark there is.")
 @click.option(
     "--model",
+    "models",
     required=True,
+    multiple=True,
+    callback=_each_once,
     metavar="SPEC",
-    help="A folder or hub id (vLLM), openai:NAME, echo:TEXT, or replay:FILE.",
+    help="A folder or hub id (vLLM), openai:NAME, echo:TEXT, or replay:FILE; may be repeated.",
 )
 @judge_option
 @click.option(
@@ -109,7 +124,7 @@ def _settings(
     multiple=True,
     callback=_settings,
     metavar="KEY=VALUE",
-    help="A setting of the second model's engine; may be repeated.",
+    help="A setting of the second model's engine, such as tensor_parallel_size=2; may be repeated.",
 )
 @click.option(
     "--allow-remote",
@@ -117,7 +132,33 @@ def _settings(
     help="Send credentialed or gated data to an endpoint elsewhere; recorded in the run.",
 )
 @click.option("--replicas", type=click.IntRange(1), default=1, help="Copies of the model.")
+@click.option(
+    "--tensor-parallel-size",
+    type=click.IntRange(1),
+    default=1,
+    metavar="N",
+    help="Split each layer of a replica over N GPUs (or CPU processes).",
+)
+@click.option(
+    "--pipeline-parallel-size",
+    type=click.IntRange(1),
+    default=1,
+    metavar="N",
+    help="Split the layers of a replica into N stages, which may be on several machines.",
+)
+@click.option(
+    "--side-by-side",
+    is_flag=True,
+    help="Ask all models at the same time, where the cluster has room; else one after the other.",
+)
 @click.option("--address", default="", metavar="HOST:PORT", help="A running Ray cluster.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "gpu"]),
+    default="auto",
+    show_default=True,
+    help="What replicas run on; auto takes GPUs where this machine, or the cluster, has any now.",
+)
 @click.option("--base-url", default="", metavar="URL", help="Where an endpoint is served.")
 @click.option(
     "--engine-arg",
@@ -127,23 +168,30 @@ def _settings(
     metavar="KEY=VALUE",
     help="Any setting of the engine, such as max_model_len=8192; may be repeated.",
 )
+@click.option("--fresh", is_flag=True, help="Begin new runs, also where this command was stopped.")
 @format_option
 @pass_podium
 def run(
     podium: Podium,
     /,
     benchmarks: tuple[str, ...],
+    models: tuple[str, ...],
     everything: bool,
     accept_failures: bool,
+    side_by_side: bool,
+    fresh: bool,
     style: str,
     data: dict[str, str],
     variant: dict[str, str],
     **typed: Any,
 ) -> None:
-    """Evaluate a model on benchmarks, store every response, and show the scores.
+    """Evaluate models on benchmarks, store every response, and show the scores.
 
-    All benchmarks of a command share one stream into the same replicas. Whatever ends it early,
-    answers that came back are kept: podium resume goes on.
+    All benchmarks of a command share one stream into the same replicas. Several models are asked
+    one after the other in the same cluster; one that cannot be loaded does not stop the next.
+
+    Whatever ends it early, answers that came back are kept. The same command again, or podium
+    resume, goes on: only what has no response is asked.
     """
     from evaluators import session
 
@@ -154,18 +202,27 @@ def run(
     words = _by_name("--variant", variant, names)
     asked = {
         name: session.Options(
-            data=folders.get(name, ""), words=_words(words.get(name, "")), **typed
+            model=models[0],
+            data=folders.get(name, ""),
+            words=_words(words.get(name, "")),
+            **typed,
         )
         for name in names
     }
-    planned = session.plan_all(podium, asked, leave_out=everything)
-    engine = session.open_model(podium, planned[0].options)
-    if everything:
-        planned = session.answerable(planned, engine)
-    judge = session.open_judge(podium, planned)
-    session.check_all(planned, engine, judge)
-    runs = [session.begin(podium, each, engine, judge) for each in planned]
-    session.carry_out(podium, runs, engine, judge, accept_failures=accept_failures, style=style)
+    at_once = len(models) if side_by_side else 1
+    with session.Command(podium) as command:
+        prepared = [
+            command.prepare(planned, leave_out=everything, models_at_once=at_once)
+            for planned in session.plan_all(podium, asked, models, leave_out=everything)
+        ]
+        evaluations = session.begin_all(command, prepared, fresh=fresh)
+        session.carry_out(
+            command,
+            evaluations,
+            accept_failures=accept_failures,
+            style=style,
+            at_once=side_by_side,
+        )
 
 
 @click.command(epilog=examples("podium resume 41", "podium resume 41 --accept-failures"))
@@ -184,23 +241,16 @@ def resume(podium: Podium, run_id: int, accept_failures: bool, style: str) -> No
     view = podium.store.run(run_id)
     planned = session.plan(podium, view.benchmark, session.Options.stored(view))
     session.check_unchanged(view, planned.selection)
-    options = planned.options
-    if accept_failures and view.complete and not options.judge:
-        runs = [Run(run_id, planned.selection)]
-        session.carry_out(podium, runs, None, None, accept_failures=True, style=style)
-        return
-    engine = session.open_model(podium, options)
-    judge = session.open_judge(podium, [planned])
-    session.check_same_models(view, planned.selection, engine, judge)
-    session.check_all([planned], engine, judge)
-    session.carry_out(
-        podium,
-        [Run(run_id, planned.selection)],
-        engine,
-        judge,
-        accept_failures=accept_failures,
-        style=style,
-    )
+    runs = [Run(run_id, planned.selection)]
+    with session.Command(podium) as command:
+        command.claims.demand(run_id)
+        if accept_failures and view.complete and not planned.options.judge:
+            evaluation = session.Evaluation(runs, None, None)
+        else:
+            prepared = command.prepare([planned])
+            session.check_same_models(view, prepared)
+            evaluation = session.Evaluation(runs, prepared.engine, prepared.judge)
+        session.carry_out(command, [evaluation], accept_failures=accept_failures, style=style)
 
 
 @click.command(
@@ -241,15 +291,17 @@ def rescore(
     words = [*before.words, *variant]
     planned = session.plan(podium, view.benchmark, session.with_words(before, words, judge))
     session.check_same_prompts(run_id, first.selection, planned.selection)
-    opened = None
     newer = planned.selection.benchmark.version != view.run.benchmark_version
-    if not (variant or judge or newer):
-        runs = [Run(run_id, planned.selection)]
-    else:
-        opened = session.open_judge(podium, [planned])
-        session.check_all([planned], None, opened)
-        runs = [session.derive(podium, run_id, planned, opened)]
-    session.carry_out(podium, runs, None, opened, accept_failures=accept_failures, style=style)
+    with session.Command(podium) as command:
+        if not (variant or judge or newer):
+            command.claims.demand(run_id)
+            evaluation = session.Evaluation([Run(run_id, planned.selection)], None, None)
+        else:
+            opened = command.judge([planned])
+            session.check_all([planned], None, opened)
+            derived = session.derive(command, run_id, planned, opened)
+            evaluation = session.Evaluation([derived], None, opened)
+        session.carry_out(command, [evaluation], accept_failures=accept_failures, style=style)
 
 
 def _names(podium: Podium, benchmarks: Sequence[str], everything: bool) -> list[str]:

@@ -2,6 +2,8 @@
 
 Requests travel in blocks, grouped by shared prefix; each replica is one actor of Ray Data's vLLM
 stage that renders, answers and returns predictions. Nothing here scores or stores.
+
+All models and judges of a command are served in one session with Ray, a `Cluster`.
 """
 
 import asyncio
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import ray
@@ -56,17 +59,19 @@ STAGE = "vLLMEngineStage"
 ROOMS = ("registry", "plugins", "evaluators")
 READERS = 2
 """Tasks that fetch blocks from the driver at a time; each takes some milliseconds a block."""
+BUNDLES = {"gpu": {"GPU": 1, "CPU": 1}, "cpu": {"CPU": 1}}
+"""What a worker of a replica takes, by the device it runs on; a replica is one or several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """How a model is served: what vLLM is told, how many replicas, where they log."""
+    """How a model is served: what vLLM is told, how many replicas, on what, where they log."""
 
     model: str
     arguments: Mapping[str, Any]
     log_file: Path
     replicas: int = 1
-    address: str = ""
+    device: str
     environment: Mapping[str, str]
     rows_a_block: int = 16
     blocks_at_once: int = 8
@@ -135,21 +140,82 @@ class Replica(vLLMEngineStageUDF):  # type: ignore[misc]
             self._halted = await self._halt.called.remote()
 
 
-_halts: list[Any] = []
+class Stop:
+    """The driver's word to stop, which reaches the replicas of one model wherever they are."""
+
+    def __init__(self) -> None:
+        """Go on, at first."""
+        self._said = False
+        self._heard: Any = None
+
+    def say(self) -> None:
+        """Have the replicas finish what they have begun, and take nothing further."""
+        self._said = True
+        if self._heard is not None:
+            self._heard.call.remote()
+
+    def heard_by(self, halt: Any) -> None:
+        """Tell this actor, which the replicas ask; at once where the word was said before."""
+        self._heard = halt
+        if self._said:
+            self.say()
 
 
-def halt() -> None:
-    """Have the replicas finish what they have begun, and take nothing further."""
-    for each in _halts:
-        each.call.remote()
+class Cluster:
+    """A session with Ray: with the cluster at an address, or a private one that ends with it.
+
+    A process has one, and models are served in it one after the other or side by side.
+    """
+
+    def __init__(self, address: str, log_file: Path) -> None:
+        """Prepare to connect; the log gets what Ray and vLLM print meanwhile."""
+        self._address = address
+        self.log_file = log_file
+        self.chatter = Chatter(log_file)
+
+    def __enter__(self) -> "Cluster":
+        """Connect.
+
+        Without an explicit address Ray would join whatever cluster a crashed program left behind.
+        """
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        # Ray gives way to everything else on its machine; but what it serves is the work here.
+        os.environ.setdefault("RAY_worker_niceness", "0")
+        with self.chatter:
+            ray.init(
+                address=self._address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=None if self._address else False,
+                runtime_env=_runtime(self._address),
+            )
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.print_on_execution_start = False
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Disconnect; a private cluster ends."""
+        with self.chatter:
+            ray.shutdown()
+
+    def nodes(self) -> list[dict[str, float]]:
+        """Return the resources of each node that can work: those that are up, except a bare head.
+
+        A node that an autoscaler may start is unknown until it does: Ray does not tell.
+        """
+        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        return [resources for resources in alive if {"CPU", "GPU"} & resources.keys()]
 
 
-def predict(serving: Serving, requests: Iterable[Request]) -> Iterator[Prediction]:
+def predict(
+    cluster: Cluster, serving: Serving, requests: Iterable[Request], stop: Stop
+) -> Iterator[Prediction]:
     """Yield a prediction a request as blocks of them finish, in any order.
 
     Raises EngineError where the model cannot be loaded.
     """
-    with _chatter_to(serving.log_file), _connected(serving):
+    with cluster.chatter:
         spool = blocks(requests, serving.rows_a_block)
         if not spool:
             return
@@ -159,9 +225,9 @@ def predict(serving: Serving, requests: Iterable[Request]) -> Iterator[Predictio
         )
         # A copy: to assign the field would run Ray's validator again, which then asks for a GPU.
         stage = processor.get_stage_by_name(STAGE)
-        stop = ray.remote(num_cpus=0)(Halt).remote(serving.replicas)
-        _halts[:] = [stop]
-        settings = stage.fn_constructor_kwargs | {"halt": stop, "versions": installed()}
+        halt = ray.remote(num_cpus=0)(Halt).remote(serving.replicas)
+        stop.heard_by(halt)
+        settings = stage.fn_constructor_kwargs | {"halt": halt, "versions": installed()}
         processor.stages[STAGE] = stage.model_copy(
             update={"fn": Replica, "fn_constructor_kwargs": settings}
         )
@@ -209,7 +275,10 @@ def _dataset(spool: Spool[Block], rows: int) -> ray.data.Dataset:
 
 
 def _processor_config(serving: Serving) -> vLLMEngineProcessorConfig:
-    device = {"GPU": 1, "CPU": 1} if ray.cluster_resources().get("GPU") else {"CPU": 1}
+    """Return how Ray Data LLM places and feeds the replicas.
+
+    A replica of tensor-parallel size t and pipeline-parallel size p takes t x p bundles.
+    """
     return vLLMEngineProcessorConfig(
         model_source=serving.model,
         engine_kwargs=dict(serving.arguments),
@@ -220,66 +289,60 @@ def _processor_config(serving: Serving) -> vLLMEngineProcessorConfig:
         tokenize_stage=False,
         detokenize_stage=False,
         log_engine_metrics=False,
-        placement_group_config={"bundle_per_worker": device},
+        placement_group_config={"bundle_per_worker": BUNDLES[serving.device]},
         runtime_env={"env_vars": dict(serving.environment)},
     )
 
 
-def _runtime(serving: Serving) -> dict[str, Any]:
-    """Return what every worker gets; on another's cluster that includes this program's rooms.
+def _runtime(address: str) -> dict[str, Any]:
+    """Return what every worker gets; on another's cluster that is this program's rooms.
 
     So the code of a worker is never of another version than the driver's.
     """
-    runtime: dict[str, Any] = {"env_vars": dict(serving.environment)}
-    if serving.address:
-        rooms = [find_spec(room) for room in ROOMS]
-        runtime["py_modules"] = [str(Path(s.origin).parent) for s in rooms if s and s.origin]
-    return runtime
+    if not address:
+        return {}
+    rooms = [find_spec(room) for room in ROOMS]
+    return {"py_modules": [str(Path(s.origin).parent) for s in rooms if s and s.origin]}
 
 
-@contextmanager
-def _connected(serving: Serving) -> Iterator[None]:
-    """Use the cluster at the address, or a private one on this machine that ends with the run.
-
-    Without an explicit address Ray would join whatever cluster a crashed program left behind.
-    """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Ray gives way to everything else on its machine; but what it serves is the work here.
-    os.environ.setdefault("RAY_worker_niceness", "0")
-    if not ray.is_initialized():
-        ray.init(
-            address=serving.address or "local",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            include_dashboard=False if not serving.address else None,
-            runtime_env=_runtime(serving),
-        )
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-@contextmanager
-def _chatter_to(log_file: Path) -> Iterator[None]:
-    """Let what libraries print go to the log; this program's own words still reach the terminal.
+class Chatter:
+    """Leads what libraries print to the log; this program's own words still reach the terminal.
 
     Ray and vLLM print from C++ and from loggers of their own, which only the descriptor catches.
+    Several threads may be inside at once: the first one redirects, the last one ends it.
     """
-    sys.stderr.flush()
-    terminal, stderr = os.dup(2), sys.stderr
-    _print_to(str(log_file), descriptors=(2,))
-    sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1)
-    try:
-        yield
-    finally:
-        sys.stderr.close()
-        sys.stderr = stderr
-        os.dup2(terminal, 2)
-        os.close(terminal)
+
+    def __init__(self, log_file: Path) -> None:
+        """Lead it to the end of this file."""
+        self._log_file = log_file
+        self._one_at_a_time = Lock()
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        with self._one_at_a_time:
+            self._inside += 1
+            if self._inside == 1:
+                self._redirect()
+
+    def __exit__(self, *_error: object) -> None:
+        with self._one_at_a_time:
+            self._inside -= 1
+            if not self._inside:
+                self._restore()
+
+    def _redirect(self) -> None:
+        sys.stderr.flush()
+        self._terminal, self._stderr = os.dup(2), sys.stderr
+        _print_to(str(self._log_file), descriptors=(2,))
+        self._own = sys.stderr = os.fdopen(os.dup(self._terminal), "w", buffering=1)
+
+    def _restore(self) -> None:
+        os.dup2(self._terminal, 2)
+        os.close(self._terminal)
+        # Where a progress line has put its own stream back meanwhile, that one stays.
+        if sys.stderr is self._own:
+            sys.stderr = self._stderr
+        self._own.close()
 
 
 def _print_to(log_file: str, descriptors: tuple[int, ...] = (1, 2)) -> None:

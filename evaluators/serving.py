@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from shutil import which
@@ -16,11 +17,14 @@ from registry import EngineError, EngineOptions, Identity, MissingExtra, Predict
 from registry.datasets import podium_home
 
 if TYPE_CHECKING:
-    from evaluators.cluster import Serving
+    from evaluators.cluster import Cluster, Serving, Stop
 
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf")
 CPU_CONTEXT = 4096
 """Longest context on a CPU, whose cache is small; `--engine-arg max_model_len=N` overrides it."""
+
+PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size")
+"""vLLM's arguments by which a replica is several workers, each with a part of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,10 @@ class VllmEngine:
         """
         self._engine_version = installed_version()
         self._model = find_model(spec)
-        self._options = options
-        self._arguments = engine_arguments(self._model, options)
+        self._options = replace(options, device=self._device(options))
+        self._arguments = engine_arguments(self._model, self._options)
+        self._stop: Stop | None = None
+        self._stopped = False
 
     @property
     def identity(self) -> Identity:
@@ -71,40 +77,99 @@ class VllmEngine:
 
     def predict(self, requests: Iterable[Request]) -> Iterator[Prediction]:
         """Yield predictions as the replicas finish them."""
-        serving = self._serving()
-        from evaluators import cluster
+        cluster = opened_cluster(self._options)
+        from evaluators.cluster import Stop, predict
 
-        yield from cluster.predict(serving, requests)
+        self._stop = Stop()
+        if not self._stopped:
+            yield from predict(cluster, self._serving(cluster), requests, self._stop)
 
     def stop(self) -> None:
         """Let the replicas finish what they have begun, and no more."""
-        from evaluators import cluster
-
-        cluster.halt()
+        self._stopped = True
+        if self._stop is not None:
+            self._stop.say()
 
     def close(self) -> None:
-        """Nothing is held between calls: the cluster ends with the last prediction."""
+        """Nothing is held: replicas end with the last prediction, the session with the command."""
 
-    def _serving(self) -> "Serving":
-        # Before the first import of vLLM, which prints.
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    def _device(self, options: EngineOptions) -> str:
+        if options.device != "auto":
+            return options.device
+        if not options.address:
+            return "gpu" if has_gpu() else "cpu"
+        return device_of(opened_cluster(options).nodes(), options.address)
+
+    def _serving(self, cluster: "Cluster") -> "Serving":
         from evaluators.cluster import LOG_VARIABLE, Serving
 
-        log_file = podium_home() / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-        log_file.parent.mkdir(parents=True, exist_ok=True)
-        environment = worker_environment(self._model, self._options.replicas)
-        if not self._options.address:
-            environment[LOG_VARIABLE] = str(log_file)
+        options = self._options
+        cores = most_cores(cluster.nodes()) if options.address else os.cpu_count()
+        workers = options.models_at_once * options.replicas * workers_of(self._arguments)
+        threads = max((cores or 1) // workers, 1)
+        environment = worker_environment(self._model, options.device, threads)
+        if not options.address:
+            environment[LOG_VARIABLE] = str(cluster.log_file)
         return Serving(
             model=self._model.source,
-            arguments=self._arguments,
-            log_file=log_file,
-            replicas=self._options.replicas,
-            address=self._options.address,
+            arguments=executor(self._arguments, options.device) | self._arguments,
+            log_file=cluster.log_file,
+            replicas=options.replicas,
+            device=options.device,
             environment=environment,
             # Enough in flight to keep a GPU's batches full; on a CPU small blocks show progress.
-            rows_a_block=128 if has_gpu() else 16,
+            rows_a_block=128 if options.device == "gpu" else 16,
         )
+
+
+def opened_cluster(options: EngineOptions) -> "Cluster":
+    """Return the session with Ray that all engines of the command share, connected now if new."""
+    # Before the first import of vLLM, which prints.
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    from evaluators.cluster import Cluster
+
+    def opening() -> Cluster:
+        log_file = podium_home() / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        return Cluster(options.address, log_file)
+
+    return options.shared.once("ray", opening)
+
+
+def device_of(nodes: Iterable[Mapping[str, float]], address: str) -> str:
+    """Return what replicas run on in a cluster of these nodes: on GPUs where there are any.
+
+    Raises EngineError where no node can work yet: Ray does not tell what it would start.
+    """
+    found = [*nodes]
+    if any(resources.get("GPU") for resources in found):
+        return "gpu"
+    if found:
+        return "cpu"
+    raise EngineError(
+        f"the Ray cluster at {address} has no worker yet, so what its workers have is not known. "
+        "Say which to ask for: --device gpu (or cpu)"
+    )
+
+
+def most_cores(nodes: Iterable[Mapping[str, float]]) -> int:
+    """Return the cores of the largest node, 0 where there is none yet."""
+    return max((int(resources.get("CPU", 0)) for resources in nodes), default=0)
+
+
+def workers_of(arguments: Mapping[str, Any]) -> int:
+    """Return how many workers one replica is, given vLLM's arguments."""
+    return math.prod(arguments.get(name, 1) for name in PARALLEL)
+
+
+def executor(arguments: Mapping[str, Any], device: str) -> dict[str, str]:
+    """Return vLLM's argument for how the workers of one replica are started, unless Ray's suits.
+
+    On GPUs Ray Data LLM makes a placement group a replica, a bundle a worker. vLLM's workers under
+    Ray need an accelerator, so on CPUs they are processes of the replica, which takes all bundles.
+    """
+    in_processes = device == "cpu" and workers_of(arguments) > 1
+    return {"distributed_executor_backend": "mp"} if in_processes else {}
 
 
 def cluster_is_local(address: str) -> bool:
@@ -128,7 +193,7 @@ def installed_version() -> str:
 
 
 def has_gpu() -> bool:
-    """Return whether this machine has an NVIDIA driver; a cluster's GPUs are Ray's to know."""
+    """Return whether this machine has an NVIDIA driver; of a cluster's nodes see `device_of`."""
     return which("nvidia-smi") is not None
 
 
@@ -213,7 +278,7 @@ def _hub_snapshot(name: str, revision: str) -> Path:
 
 
 def engine_arguments(model: Model, options: EngineOptions) -> dict[str, Any]:
-    """Return vLLM's arguments: ours, then what `--engine-arg` says.
+    """Return vLLM's arguments: ours, then what `--engine-arg` says; the device must be known.
 
     The head runs in fp32: with a bf16 head a quarter of a small model's letter questions tie.
     """
@@ -225,14 +290,21 @@ def engine_arguments(model: Model, options: EngineOptions) -> dict[str, Any]:
         "seed": 0,
         "generation_config": "vllm",
     }
-    if not has_gpu():
+    sizes = {name: getattr(options, name) for name in PARALLEL}
+    arguments |= {name: size for name, size in sizes.items() if size > 1}
+    if options.device == "cpu":
         context = _context(model.config)
         arguments |= {
             "enforce_eager": True,
             "max_num_seqs": 64,
             "max_model_len": min(context or CPU_CONTEXT, CPU_CONTEXT),
         }
-    return arguments | {key: _value(text) for key, text in options.arguments.items()}
+    arguments |= {key: _value(text) for key, text in options.arguments.items()}
+    for name in PARALLEL:
+        if type(arguments.get(name, 1)) is not int or arguments.get(name, 1) < 1:
+            option = name.replace("_", "-")
+            raise EngineError(f"{name} is a number of workers. Type: --{option} 2")
+    return arguments
 
 
 def _dtype(config: Mapping[str, Any]) -> str:
@@ -253,7 +325,7 @@ def _value(text: str) -> Any:
         return text
 
 
-def worker_environment(model: Model, replicas: int) -> dict[str, str]:
+def worker_environment(model: Model, device: str, threads: int) -> dict[str, str]:
     """Return the environment of the replicas: quiet, offline for a local model, cores shared out.
 
     By default each CPU engine counts itself as the first and binds to core 0.
@@ -266,10 +338,10 @@ def worker_environment(model: Model, replicas: int) -> dict[str, str]:
     }
     if Path(model.source).is_dir():
         environment |= {"HF_HUB_OFFLINE": "1"}
-    if not has_gpu():
+    if device == "cpu":
         environment |= {
             "VLLM_CPU_KVCACHE_SPACE": os.environ.get("VLLM_CPU_KVCACHE_SPACE", "2"),
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-            "OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // replicas, 1)),
+            "OMP_NUM_THREADS": str(threads),
         }
     return environment

@@ -2,26 +2,41 @@
 
 import hashlib
 import signal
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import click
 
+from evaluators.claims import Claims
 from evaluators.engines import open_engine
 from evaluators.evaluate import Report, Run, ask, check_fit, conclude, has_images, review
 from evaluators.private import Responses
 from evaluators.progress import counted
 from evaluators.report import show_runs
 from evaluators.selection import Narrowing, Selection, select
-from registry import DatasetError, Engine, EngineOptions, MissingExtra, RegistryError
+from evaluators.side_by_side import side_by_side
+from registry import (
+    DatasetError,
+    Engine,
+    EngineOptions,
+    MissingExtra,
+    Outcome,
+    Prediction,
+    RegistryError,
+    Shared,
+)
 from registry.benchmark import ANSWER
 from registry.cli.context import Podium
 from registry.database import default_url
 from registry.datasets import podium_home
 from registry.discovery import podium_version
+from registry.errors import StoreError
 from registry.store import RunPlan, RunView
 from registry.tables import Scope
 
@@ -40,6 +55,9 @@ class Options:
     sample: bool = False
     allow_remote: bool = False
     replicas: int = 1
+    tensor_parallel_size: int = 1
+    pipeline_parallel_size: int = 1
+    device: str = "auto"
     address: str = ""
     base_url: str = ""
     engine_arguments: Mapping[str, str]
@@ -59,6 +77,10 @@ class Options:
         return cls(**{"engine_arguments": {}} | known)
 
 
+PLACEMENT = frozenset({"replicas", "address"})
+"""Options that say where a model is asked, and change no answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """One benchmark that is about to be run."""
@@ -67,76 +89,174 @@ class Planned:
     selection: Selection
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One model of a command before its runs are begun: what it is asked, and by whom."""
+
+    planned: Sequence[Planned]
+    engine: Engine
+    judge: Engine | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One model of a command and its runs; without an engine only what is stored is scored.
+
+    `kept` are runs that the same command has finished before; they are only shown.
+    """
+
+    runs: Sequence[Run]
+    engine: Engine | None
+    judge: Engine | None
+    kept: Sequence[int] = ()
+
+
+class Command:
+    """What one command holds until it ends: engines, what they share, and the runs it works on."""
+
+    def __init__(self, podium: Podium) -> None:
+        """Hold nothing yet."""
+        self.podium = podium
+        self.shared = Shared()
+        self._judges: dict[str, Engine] = {}
+
+    def __enter__(self) -> "Command":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.shared.close()
+        self.claims.release()
+
+    @cached_property
+    def claims(self) -> Claims:
+        """The runs of this registry that no other process must work on meanwhile."""
+        return Claims(_folder_of(self.podium, "claims"))
+
+    @cached_property
+    def responses(self) -> Responses:
+        """Where this registry's private texts are."""
+        return Responses(_folder_of(self.podium, "private"))
+
+    def prepare(
+        self, planned: Sequence[Planned], *, leave_out: bool = False, models_at_once: int = 1
+    ) -> Prepared:
+        """Open who answers and who reviews, and check that they can be asked all of it.
+
+        With `leave_out`, questions with pictures are left out for a model without eyes.
+        """
+        engine = self._model(planned[0].options, models_at_once)
+        if leave_out:
+            planned = _answerable(planned, engine)
+        judge = self.judge(planned)
+        check_all(planned, engine, judge)
+        return Prepared(planned, engine, judge)
+
+    def _model(self, options: Options, models_at_once: int) -> Engine:
+        serving = replace(
+            self._serving(options),
+            tensor_parallel_size=options.tensor_parallel_size,
+            pipeline_parallel_size=options.pipeline_parallel_size,
+            models_at_once=models_at_once,
+            base_url=options.base_url,
+            arguments=options.engine_arguments,
+        )
+        return open_engine(options.model, serving, self.podium.plugins.engines)
+
+    def judge(self, planned: Sequence[Planned]) -> Engine | None:
+        """Open the engine of the second model, once for all whom it reviews.
+
+        Returns None where nothing needs one.
+        """
+        reviewed = [each.options for each in planned if each.selection.task.review]
+        if not reviewed:
+            return None
+        options = reviewed[0]
+        serving = replace(
+            self._serving(options),
+            base_url=options.judge_url,
+            arguments=options.judge_arguments,
+        )
+        key = repr((options.judge, serving))
+        if key not in self._judges:
+            engines = self.podium.plugins.engines
+            self._judges[key] = open_engine(options.judge, serving, engines)
+        return self._judges[key]
+
+    def _serving(self, options: Options) -> EngineOptions:
+        return EngineOptions(
+            replicas=options.replicas,
+            device=options.device,
+            address=options.address,
+            shared=self.shared,
+        )
+
+
 def plan(podium: Podium, benchmark: str, options: Options) -> Planned:
     """Read the samples that the options ask for."""
+    return _judged(options, _selection(podium, benchmark, options))
+
+
+def plan_all(
+    podium: Podium, asked: Mapping[str, Options], models: Sequence[str], *, leave_out: bool
+) -> list[list[Planned]]:
+    """Read the samples of every benchmark, to ask them each of the models.
+
+    With `leave_out`, a benchmark that lacks an extra is left out.
+    """
+    selections = {}
+    for name, options in asked.items():
+        try:
+            selections[name] = _selection(podium, name, options)
+        except MissingExtra as error:
+            if not leave_out:
+                raise
+            click.echo(f"left out: {name}. {error.message}", err=True)
+    return [
+        [_judged(replace(asked[name], model=model), read) for name, read in selections.items()]
+        for model in models
+    ]
+
+
+def _selection(podium: Podium, benchmark: str, options: Options) -> Selection:
     narrowing = Narrowing(
         limit=options.limit,
         limit_per_subject=options.limit_per_subject,
         subjects=tuple(options.subjects),
     )
-    selection = select(
+    return select(
         podium.plugins.benchmark(benchmark),
         options.words,
         Path(options.data).expanduser() if options.data else None,
         narrowing,
         sample=options.sample,
     )
-    if selection.task.review and not options.judge:
-        if not options.sample:
-            raise RegistryError(
-                f"{benchmark} ({selection.variant.name}) needs a second model, its "
-                f"{selection.task.review.name}{_official(selection)}. Name one with: --judge SPEC"
-            )
-        # A sample only shows that all works; there the model may judge itself, and is named for it.
-        options = replace(
-            options,
-            judge=options.model,
-            judge_url=options.base_url,
-            judge_arguments=options.engine_arguments,
+
+
+def _judged(options: Options, selection: Selection) -> Planned:
+    """Plan to ask the samples; a benchmark that needs a second model must have one.
+
+    A sample only shows that all works; there the model may judge itself, and is named for it.
+    """
+    if not selection.task.review or options.judge:
+        return Planned(options, selection)
+    if not options.sample:
+        raise RegistryError(
+            f"{selection.benchmark.name} ({selection.variant.name}) needs a second model, its "
+            f"{selection.task.review.name}{_official(selection)}. Name one with: --judge SPEC"
         )
-    return Planned(options, selection)
-
-
-def plan_all(podium: Podium, asked: Mapping[str, Options], *, leave_out: bool) -> list[Planned]:
-    """Read the samples of every benchmark; with `leave_out` not of one that lacks an extra."""
-    planned = []
-    for name, options in asked.items():
-        try:
-            planned.append(plan(podium, name, options))
-        except MissingExtra as error:
-            if not leave_out:
-                raise
-            click.echo(f"left out: {name}. {error.message}", err=True)
-    return planned
-
-
-def open_model(podium: Podium, options: Options) -> Engine:
-    """Open the engine of the model that is evaluated."""
-    serving = EngineOptions(
-        replicas=options.replicas,
-        address=options.address,
-        base_url=options.base_url,
-        arguments=options.engine_arguments,
+    sizes = {"tensor_parallel_size": options.tensor_parallel_size}
+    sizes |= {"pipeline_parallel_size": options.pipeline_parallel_size}
+    itself = replace(
+        options,
+        judge=options.model,
+        judge_url=options.base_url,
+        judge_arguments={name: str(size) for name, size in sizes.items() if size > 1}
+        | dict(options.engine_arguments),
     )
-    return open_engine(options.model, serving, podium.plugins.engines)
+    return Planned(itself, selection)
 
 
-def open_judge(podium: Podium, planned: Sequence[Planned]) -> Engine | None:
-    """Open the engine of the second model, or None where nothing needs one."""
-    reviewed = [each.options for each in planned if each.selection.task.review]
-    if not reviewed:
-        return None
-    options = reviewed[0]
-    serving = EngineOptions(
-        replicas=options.replicas,
-        address=options.address,
-        base_url=options.judge_url,
-        arguments=options.judge_arguments,
-    )
-    return open_engine(options.judge, serving, podium.plugins.engines)
-
-
-def answerable(planned: Sequence[Planned], engine: Engine) -> list[Planned]:
+def _answerable(planned: Sequence[Planned], engine: Engine) -> list[Planned]:
     """Return what the model can be asked; a model without eyes is not asked about pictures."""
     kept = [
         each for each in planned if engine.identity.takes_images or not has_images(each.selection)
@@ -144,18 +264,73 @@ def answerable(planned: Sequence[Planned], engine: Engine) -> list[Planned]:
     for each in planned:
         if each not in kept:
             name = each.selection.benchmark.name
-            click.echo(f"left out: {name} has pictures, and the model takes text only", err=True)
+            click.echo(
+                f"left out: {name} has pictures, and {engine.identity.model} takes text only",
+                err=True,
+            )
     return kept
 
 
-def begin(podium: Podium, planned: Planned, engine: Engine, judge: Engine | None) -> Run:
-    """Store a run that is about to be asked, with everything that identifies it."""
+def begin_all(command: Command, prepared: Sequence[Prepared], *, fresh: bool) -> list[Evaluation]:
+    """Store the runs that are about to be asked, with everything that identifies them.
+
+    Where the same command was stopped before, go on with it instead (unless it shall be `fresh`):
+    with its unfinished runs, beside which the finished ones are kept as they are.
+    """
+    store = command.podium.store
+    plans = [[_plan_of(command.podium, planned, e) for planned in e.planned] for e in prepared]
+    with command.claims.choosing():
+        before = [
+            [None if fresh else store.newest_like(each, PLACEMENT) for each in some]
+            for some in plans
+        ]
+        stopped = any(_is_left(command, view) for views in before for view in views)
+        return [
+            _begun(command, each, some, views if stopped else [None] * len(some))
+            for each, some, views in zip(prepared, plans, before, strict=True)
+        ]
+
+
+def _begun(
+    command: Command,
+    prepared: Prepared,
+    plans: Sequence[RunPlan],
+    before: Sequence[RunView | None],
+) -> Evaluation:
+    """Return the model with a run for each plan: that of before, or another."""
+    runs, kept = [], []
+    for planned, run_plan, view in zip(prepared.planned, plans, before, strict=True):
+        if view is not None and view.run.finished_at:
+            kept.append(view.key)
+            click.echo(
+                f"run {view.key} ({view.benchmark}) is finished, and kept. "
+                "To ask all again, add: --fresh",
+                err=True,
+            )
+            continue
+        if view is not None and _is_left(command, view):
+            run_id = view.key
+            click.echo(f"going on with run {run_id}. To begin another, add: --fresh", err=True)
+        else:
+            run_id = command.podium.store.begin(run_plan)
+            command.claims.demand(run_id)
+        runs.append(Run(run_id, planned.selection))
+    return Evaluation(runs, prepared.engine, prepared.judge, kept)
+
+
+def _is_left(command: Command, view: RunView | None) -> bool:
+    """Return whether it is an unfinished run that no process works on; this one claims it."""
+    return view is not None and not view.run.finished_at and command.claims.take(view.key)
+
+
+def _plan_of(podium: Podium, planned: Planned, prepared: Prepared) -> RunPlan:
+    """Return everything that identifies a run."""
     selection, options = planned.selection, planned.options
     plugin = podium.plugins.plugin_of(selection.benchmark.name)
-    run_plan = RunPlan(
+    return RunPlan(
         benchmark=selection.benchmark,
-        variant=variant_name(selection, judge),
-        identity=engine.identity,
+        variant=variant_name(selection, prepared.judge),
+        identity=prepared.engine.identity,
         model_spec=options.model,
         scope=selection.scope,
         scope_reason=selection.scope_reason,
@@ -169,7 +344,6 @@ def begin(podium: Podium, planned: Planned, engine: Engine, judge: Engine | None
         excluded=selection.excluded,
         options={each.name: getattr(options, each.name) for each in fields(options)},
     )
-    return Run(podium.store.begin(run_plan), selection)
 
 
 def variant_name(selection: Selection, judge: Engine | None) -> str:
@@ -184,45 +358,61 @@ def variant_name(selection: Selection, judge: Engine | None) -> str:
 
 
 def carry_out(
-    podium: Podium,
-    runs: Sequence[Run],
-    engine: Engine | None,
-    judge: Engine | None,
+    command: Command,
+    evaluations: Sequence[Evaluation],
     *,
     accept_failures: bool,
     style: str,
+    at_once: bool = False,
 ) -> None:
-    """Ask the model, then the judge, score and report; exit 1 where a run stays unfinished.
+    """Ask the models, then the judges, score and report; exit 1 where a run stays unfinished.
 
     Without an engine only what is stored is reviewed and scored. On Ctrl-C all answers are kept.
     """
-    responses = responses_of(podium)
+    runs = [run for each in evaluations for run in each.runs]
     for run in runs:
         for line in _notes(run):
             click.echo(line, err=True)
     try:
-        if engine is not None:
-            _stage(ask, podium, engine, runs, responses)
-        reviewed = [run for run in runs if run.selection.task.review]
-        if judge is not None and reviewed:
-            _stage(review, podium, judge, reviewed, responses)
-        reports = [
-            conclude(podium.store, run, responses, accept_failures=accept_failures) for run in runs
-        ]
+        # Closed before anything is scored or said: libraries print to a log until then.
+        with command.shared:
+            answered = (_ask_at_once if at_once else _ask_in_turn)(command, evaluations)
+            _review_all(command, answered)
+        reports = [_conclude(command, run, accept_failures=accept_failures) for run in runs]
     except KeyboardInterrupt:
         click.echo(f"Stopped; all answers so far are kept. Go on with: {_resume(runs)}", err=True)
         raise SystemExit(130) from None
     except Exception:
         click.echo(f"\nAll answers so far are kept. Go on with: {_resume(runs)}", err=True)
         raise
-    show_runs(podium, reports, style)
-    for run in runs:
-        click.echo(_spelled_out(podium, run), err=True, nl=False)
+    _show(command, evaluations, reports, style)
+
+
+def _show(
+    command: Command, evaluations: Sequence[Evaluation], reports: Sequence[Report], style: str
+) -> None:
+    """Print a row a run, and what is left to do; exit 1 where that is anything."""
+    podium = command.podium
+    kept = [_kept(podium, run_id) for each in evaluations for run_id in each.kept]
+    show_runs(podium, sorted([*kept, *reports], key=lambda report: report.run_id), style)
+    for report in reports:
+        click.echo(_spelled_out(podium, report.run_id), err=True, nl=False)
     unfinished = [report for report in reports if not report.finished]
     for report in unfinished:
         click.echo(_unfinished(report), err=True)
     if unfinished:
         raise SystemExit(1)
+
+
+def _conclude(command: Command, run: Run, *, accept_failures: bool) -> Report:
+    return conclude(command.podium.store, run, command.responses, accept_failures=accept_failures)
+
+
+def _kept(podium: Podium, run_id: int) -> Report:
+    """Return the report of a run that was finished before."""
+    outcomes = podium.store.run(run_id).outcomes
+    failed = outcomes.get(Outcome.FAILED.value, 0)
+    return Report(run_id, True, sum(outcomes.values()) - failed, 0, failed)
 
 
 def check_all(planned: Sequence[Planned], engine: Engine | None, judge: Engine | None) -> None:
@@ -236,25 +426,91 @@ def check_all(planned: Sequence[Planned], engine: Engine | None, judge: Engine |
         check_fit(reviewed, judge, images=False, allow_remote=allowed)
 
 
-def responses_of(podium: Podium) -> Responses:
-    """Return where this registry's private texts are: in two registries, runs have equal ids."""
+def _folder_of(podium: Podium, purpose: str) -> Path:
+    """Return this registry's own folder for a purpose: in two registries, runs have equal ids."""
     file = (podium.registry or default_url()).removeprefix("sqlite:///")
     where = file if "://" in file else str(Path(file).resolve())
-    return Responses(podium_home() / "private" / hashlib.sha256(where.encode()).hexdigest()[:16])
+    return podium_home() / purpose / hashlib.sha256(where.encode()).hexdigest()[:16]
 
 
-def _stage(
-    step: Any, podium: Podium, engine: Engine, runs: Sequence[Run], responses: Responses
-) -> None:
-    total = sum(_outstanding(podium, run, step is review) for run in runs)
+def _ask_in_turn(command: Command, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Ask one model after the other; one that cannot answer does not stop the next.
+
+    Returns those that answered, be it without an engine. The only model's error is raised.
+    """
+    answered = []
+    for each in evaluations:
+        if each.engine is None:
+            answered.append(each)
+            continue
+        try:
+            _stage(ask, command, each.engine, each.runs)
+        except StoreError:
+            raise  # the next model's answers could not be stored either
+        except Exception as error:
+            if len(evaluations) == 1:
+                raise
+            _say_failed(each.engine, error)
+        else:
+            answered.append(each)
+    return answered
+
+
+def _ask_at_once(command: Command, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Ask the models side by side; returns those that answered, as `_ask_in_turn` does."""
+    engines = [each.engine for each in evaluations if each.engine is not None]
+    total = sum(_outstanding(command.podium, run) for each in evaluations for run in each.runs)
+    with _stopping(*engines), counted(f"{len(engines)} models", total) as count:
+        one_at_a_time = Lock()
+
+        def on_answer(prediction: Prediction) -> None:
+            with one_at_a_time:
+                count(prediction)
+
+        def ask_one(place: int, engine: Engine) -> None:
+            runs = evaluations[place].runs
+            ask(command.podium.store, engine, runs, command.responses, on_answer)
+
+        errors = side_by_side(engines, ask_one)
+    for engine, error in zip(engines, errors, strict=True):
+        if isinstance(error, Exception) and not isinstance(error, StoreError):
+            _say_failed(engine, error)
+        elif error is not None:
+            raise error
+    return [each for each, error in zip(evaluations, errors, strict=True) if error is None]
+
+
+def _say_failed(engine: Engine, error: Exception) -> None:
+    """Say why one of several models could not be asked; in full what is no error of a user's."""
+    model = engine.identity.model
+    if isinstance(error, RegistryError):
+        click.echo(f"Error: {model}: {error.message}", err=True)
+    else:
+        click.echo(f"Error: {model}:", err=True)
+        click.echo("".join(traceback.format_exception(error)), err=True)
+
+
+def _review_all(command: Command, evaluations: Sequence[Evaluation]) -> None:
+    """Have each judge review the runs of all models that have it, in one stream."""
+    judges = {id(each.judge): each.judge for each in evaluations if each.judge is not None}
+    for judge in judges.values():
+        runs = [run for each in evaluations if each.judge is judge for run in each.runs]
+        reviewed = [run for run in runs if run.selection.task.review]
+        if reviewed:
+            _stage(review, command, judge, reviewed)
+
+
+def _stage(step: Any, command: Command, engine: Engine, runs: Sequence[Run]) -> None:
+    """Put runs to one engine: all samples that have no response yet, or no review."""
+    total = sum(_outstanding(command.podium, run, step is review) for run in runs)
     try:
         with _stopping(engine), counted(engine.identity.model, total) as count:
-            step(podium.store, engine, runs, responses, count)
+            step(command.podium.store, engine, runs, command.responses, count)
     finally:
         engine.close()
 
 
-def _outstanding(podium: Podium, run: Run, reviewing: bool) -> int:
+def _outstanding(podium: Podium, run: Run, reviewing: bool = False) -> int:
     """Return how many samples have no response yet, or no review."""
     step = run.selection.task.review
     stage = step.name if reviewing and step else ANSWER
@@ -262,7 +518,7 @@ def _outstanding(podium: Podium, run: Run, reviewing: bool) -> int:
 
 
 @contextmanager
-def _stopping(engine: Engine) -> Iterator[None]:
+def _stopping(*engines: Engine) -> Iterator[None]:
     """On the first Ctrl-C end with what is in flight, on the second at once."""
     calls = []
 
@@ -271,7 +527,8 @@ def _stopping(engine: Engine) -> Iterator[None]:
         if len(calls) > 1:
             raise KeyboardInterrupt
         click.echo("Waiting for the answers in flight; Ctrl-C again stops at once.", err=True)
-        engine.stop()
+        for engine in engines:
+            engine.stop()
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
@@ -302,14 +559,14 @@ def _notes(run: Run) -> list[str]:
     return lines
 
 
-def _spelled_out(podium: Podium, run: Run) -> str:
+def _spelled_out(podium: Podium, run_id: int) -> str:
     """Return a note where choices took more than one pass, else nothing."""
-    requests = podium.store.usage(run.id).requests
-    samples = sum(podium.store.run(run.id).outcomes.values())
+    requests = podium.store.usage(run_id).requests
+    samples = sum(podium.store.run(run_id).outcomes.values())
     if requests <= samples:
         return ""
     return (
-        f"Run {run.id}: to this model's tokenizer some choices are several tokens, so they were "
+        f"Run {run_id}: to this model's tokenizer some choices are several tokens, so they were "
         f"weighed token by token: {requests:,} requests for {samples:,} samples.\n"
     )
 
@@ -334,13 +591,12 @@ def check_unchanged(view: RunView, selection: Selection) -> None:
         raise RegistryError(_changed(f"the version of {view.benchmark}", view))
 
 
-def check_same_models(
-    view: RunView, selection: Selection, engine: Engine, judge: Engine | None
-) -> None:
+def check_same_models(view: RunView, prepared: Prepared) -> None:
     """Refuse to go on with another model or judge than the run began with."""
-    if engine.identity.revision != view.run.model_revision:
+    (planned,) = prepared.planned
+    if prepared.engine.identity.revision != view.run.model_revision:
         raise RegistryError(_changed("the model", view))
-    if variant_name(selection, judge) != view.run.variant:
+    if variant_name(planned.selection, prepared.judge) != view.run.variant:
         raise RegistryError(_changed("the second model, or what it is asked,", view))
 
 
@@ -373,17 +629,18 @@ def check_same_prompts(run_id: int, before: Selection, after: Selection) -> None
         )
 
 
-def derive(podium: Podium, run_id: int, planned: Planned, judge: Engine | None) -> Run:
+def derive(command: Command, run_id: int, planned: Planned, judge: Engine | None) -> Run:
     """Store a run of another variant or judge over the responses of the first."""
     selection, options = planned.selection, planned.options
-    derived = podium.store.derive(
+    derived = command.podium.store.derive(
         run_id,
         variant=variant_name(selection, judge),
         items_hash=selection.items_hash,
         benchmark_version=selection.benchmark.version,
         options={each.name: getattr(options, each.name) for each in fields(options)},
     )
-    responses_of(podium).copy(run_id, derived)
+    command.claims.demand(derived)
+    command.responses.copy(run_id, derived)
     return Run(derived, selection)
 
 

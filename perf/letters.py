@@ -20,7 +20,7 @@ from typing import Any
 
 from evaluators.prompts import load_renderer
 from evaluators.selection import Narrowing, select
-from evaluators.serving import engine_arguments, find_model, worker_environment
+from evaluators.serving import engine_arguments, find_model, has_gpu, worker_environment
 from registry import EngineOptions
 from registry.discovery import discover
 
@@ -52,8 +52,9 @@ def served(model: Path, data: Path, limit: int) -> dict[str, Any]:
 def bare(model: Path, data: Path, limit: int) -> dict[str, Any]:
     """Weigh the same letters with `LLM.generate`, in order of their prefixes."""
     spec = find_model(str(model))
-    arguments = engine_arguments(spec, EngineOptions())
-    os.environ.update(worker_environment(spec, 1))
+    device = "gpu" if has_gpu() else "cpu"
+    arguments = engine_arguments(spec, EngineOptions(device=device))
+    os.environ.update(worker_environment(spec, device, os.cpu_count() or 1))
     os.environ["VLLM_LOGGING_LEVEL"] = "ERROR"
     from vllm import LLM, SamplingParams
 

@@ -32,7 +32,7 @@ from registry.datasets import (
     json_lines,
     parquet_rows,
 )
-from registry.engines import Engine, EngineOptions, Identity, Request
+from registry.engines import Engine, EngineOptions, Identity, Request, Shared
 from registry.errors import DatasetError, EngineError, MissingExtra, RegistryError, UnknownName
 from registry.hookspecs import hookimpl
 from registry.images import BadImage, open_image
@@ -73,6 +73,7 @@ __all__ = [
     "Sampling",
     "Score",
     "Setting",
+    "Shared",
     "Task",
     "Terms",
     "UnknownName",

@@ -4,8 +4,9 @@ The driver is the only writer of a run. Predictions are appended in small transa
 are scored; a run is finished in one. A run that is not finished never ranks.
 """
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -81,6 +82,11 @@ class RunView:
     outcomes: dict[str, int]
     metric: str = ""
     score: float | None = None
+
+    @property
+    def key(self) -> int:
+        """The run's id."""
+        return _key(self.run.id)
 
     @property
     def complete(self) -> bool:
@@ -217,35 +223,41 @@ class Store:
 
     def begin(self, plan: RunPlan) -> int:
         """Insert a run that has no answers yet, and return its id."""
-        identity = plan.identity
         with self.writing() as session:
             run = RunRow(
                 benchmark_id=_benchmark_id(session, plan.benchmark),
-                model_id=_model_id(session, identity.model),
-                variant=plan.variant,
-                scope=plan.scope,
-                scope_reason=plan.scope_reason,
-                benchmark_version=plan.benchmark.version,
-                plugin=plan.plugin,
-                plugin_version=plan.plugin_version,
-                podium_version=plan.podium_version,
-                dataset=plan.dataset,
-                dataset_revision=plan.dataset_revision,
-                items_hash=plan.items_hash,
-                n_samples=plan.n_samples,
+                model_id=_model_id(session, plan.identity.model),
                 excluded=dict(plan.excluded),
-                model_spec=plan.model_spec,
-                model_revision=identity.revision,
-                engine=identity.engine,
-                engine_version=identity.engine_version,
-                dtype=identity.dtype,
-                template_hash=identity.template_hash,
-                identity=dict(identity.settings),
+                identity=dict(plan.identity.settings),
                 options=dict(plan.options),
+                **_texts(plan),
             )
             session.add(run)
             session.flush()
             return _key(run.id)
+
+    def newest_like(self, plan: RunPlan, apart_from: Collection[str] = ()) -> RunView | None:
+        """Return the newest run that was begun by an equal plan, or None.
+
+        Options that are named in `apart_from` may differ.
+        """
+        query = (
+            select(RunRow)
+            .join(BenchmarkRow, col(RunRow.benchmark_id) == col(BenchmarkRow.id))
+            .where(BenchmarkRow.name == plan.benchmark.name)
+            .where(*(getattr(RunRow, name) == value for name, value in _texts(plan).items()))
+            .order_by(col(RunRow.id).desc())
+        )
+        settings = _as_stored(plan.identity.settings)
+        options = _without(_as_stored(plan.options), apart_from)
+        with self.session() as session:
+            for run in session.exec(query):
+                if run.identity == settings and _without(run.options, apart_from) == options:
+                    key = _key(run.id)
+                    break
+            else:
+                return None
+        return self.run(key)
 
     def derive(
         self,
@@ -566,6 +578,40 @@ def _declare_groups(session: Session, benchmark_id: int, benchmark: Benchmark) -
                 benchmark_id=benchmark_id, variant=variant, name=name, in_default=name == default
             )
         )
+
+
+def _texts(plan: RunPlan) -> dict[str, Any]:
+    """Return a plan's part of a run's row, all but what has a row or a structure of its own."""
+    identity = plan.identity
+    return {
+        "variant": plan.variant,
+        "scope": plan.scope,
+        "scope_reason": plan.scope_reason,
+        "benchmark_version": plan.benchmark.version,
+        "plugin": plan.plugin,
+        "plugin_version": plan.plugin_version,
+        "podium_version": plan.podium_version,
+        "dataset": plan.dataset,
+        "dataset_revision": plan.dataset_revision,
+        "items_hash": plan.items_hash,
+        "n_samples": plan.n_samples,
+        "model_spec": plan.model_spec,
+        "model_revision": identity.revision,
+        "engine": identity.engine,
+        "engine_version": identity.engine_version,
+        "dtype": identity.dtype,
+        "template_hash": identity.template_hash,
+    }
+
+
+def _as_stored(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a JSON column gives back of these values: tuples are lists, for example."""
+    stored: dict[str, Any] = json.loads(json.dumps(dict(values)))
+    return stored
+
+
+def _without(values: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}
 
 
 def _model_id(session: Session, name: str) -> int:
