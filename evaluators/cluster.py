@@ -1,23 +1,21 @@
 """Spread requests over replicas with Ray Data LLM: the only file that imports Ray.
 
-Requests travel in blocks, grouped by shared prefix; each replica is one actor of Ray Data's vLLM
-stage that renders, answers and returns predictions. Nothing here scores or stores.
+Requests travel in blocks, grouped by shared prefix; each replica is one actor that renders, answers
+and returns predictions, with the engine of Ray Data's vLLM stage. Nothing here scores or stores.
 
 All models and judges of a command are served in one session with Ray, a `Cluster`.
 """
 
-import asyncio
 import logging
 import os
 import pickle
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import ray
@@ -25,12 +23,13 @@ from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from evaluators.chatter import Chatter
 from evaluators.feeding import Block, Feeder, blocks, fetched
 from evaluators.halt import Halt
-from evaluators.printout import Printout
+from evaluators.replica import Loads, Replica
 from evaluators.spool import Spool
-from evaluators.survivor import NO_ENGINE, Answers, Survivor
-from evaluators.versions import difference, installed
+from evaluators.survivor import NO_ENGINE, Answers
+from evaluators.versions import installed
 from evaluators.vllm_engine import fatal_errors, open_answerer
 from registry import EngineError, Prediction, Request
 
@@ -54,11 +53,11 @@ with _hidden("vllm"):
     from ray.data.llm import build_processor, vLLMEngineProcessorConfig
     from ray.llm._internal.batch.stages.vllm_engine_stage import vLLMEngineStageUDF
 
-LOG_VARIABLE = "PODIUM_REPLICA_LOG"
 STAGE = "vLLMEngineStage"
 ROOMS = ("registry", "plugins", "evaluators")
-READERS = 2
-"""Tasks that fetch blocks from the driver at a time; each takes some milliseconds a block."""
+LIGHT = {"num_cpus": 0, "compute": ray.data.TaskPoolStrategy(4)}
+"""The tasks that fetch blocks and unpack answers: without a CPU, since replicas may have taken all,
+so that only their number bounds them; each takes some milliseconds a block."""
 BUNDLES = {"gpu": {"GPU": 1, "CPU": 1}, "cpu": {"CPU": 1}}
 """What a worker of a replica takes, by the device it runs on; a replica is one or several."""
 
@@ -77,67 +76,25 @@ class Serving:
     blocks_at_once: int = 8
 
 
-class Replica(vLLMEngineStageUDF):  # type: ignore[misc]
-    """Ray Data's vLLM stage, answering our requests: pickled requests in, pickled predictions out.
+class VllmLoader:
+    """Loads a model as Ray Data's vLLM stage does: a replica's engine is the stage's."""
 
-    Where the model cannot be loaded, the replica stays and answers each request with the reason:
-    were it to raise, Ray would start it again without end. Where the engine dies, the replica loads
-    it again and finds the request that killed it (`Survivor`).
-    """
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        """Use what Ray Data LLM worked out for its stage."""
+        self._settings = settings
+        self._stage: Any = None
 
-    def __init__(
-        self,
-        data_column: str,
-        expected_input_keys: list[str],
-        halt: Any,
-        versions: Mapping[str, str],
-        **settings: Any,
-    ) -> None:
-        """Load the model, with everything that is printed on the way in the log file."""
-        _print_to(os.environ.get(LOG_VARIABLE, ""))
-        self._halt, self._halted = halt, False
-        self._watch: asyncio.Task[None] | None = None
-        self._settings, self._versions = settings, versions
-        self.data_column = data_column
-        self.expected_input_keys: set[str] = set()
-        self._printout = Printout()
-        self._survivor = Survivor(self._load, fatal_errors(), self._printout.last_words)
+    def fatal(self) -> tuple[type[BaseException], ...]:
+        """Return the errors that mean that an engine is dead."""
+        return fatal_errors()
 
-    def _load(self) -> Answers:
-        """Start an engine, if that can succeed and counts; the one before, if any, is dead."""
-        self._printout.begin()
-        if problem := difference(self._versions) or ray.get(self._halt.loading.remote()):
-            raise EngineError(problem)
-        engine = self._engine()
-        self._halt.loaded.remote()
-        return engine
-
-    def _engine(self) -> Answers:
-        if hasattr(self, "llm"):
-            self.llm.shutdown()
-        super().__init__(self.data_column, [], **self._settings)
-        return open_answerer(self.llm.engine, self.model, self.llm.semaphore)
-
-    async def udf(self, batch: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
-        """Yield one prediction a row, as they finish; none for rows that come after the halt."""
-        self._watch = self._watch or asyncio.create_task(self._watch_halt())
-        for task in asyncio.as_completed([asyncio.create_task(self._row(row)) for row in batch]):
-            yield await task
-
-    async def _row(self, row: dict[str, Any]) -> dict[str, Any]:
-        prediction = None
-        if not self._halted:
-            # A pickle of our own driver, on our own cluster; nothing else is ever unpickled.
-            prediction = await self._survivor.answer(pickle.loads(row["request"]))
-        return {
-            self.IDX_IN_BATCH_COLUMN: row[self.IDX_IN_BATCH_COLUMN],
-            "prediction": pickle.dumps(prediction),
-        }
-
-    async def _watch_halt(self) -> None:
-        while not self._halted:
-            await asyncio.sleep(1)
-            self._halted = await self._halt.called.remote()
+    def __call__(self) -> Answers:
+        """Start an engine; what is left of the one before is ended."""
+        if self._stage is not None:
+            self._stage.llm.shutdown()
+        self._stage = vLLMEngineStageUDF("", [], **self._settings)
+        engine = self._stage.llm
+        return open_answerer(engine.engine, self._stage.model, engine.semaphore)
 
 
 class Stop:
@@ -209,28 +166,24 @@ class Cluster:
 
 
 def predict(
-    cluster: Cluster, serving: Serving, requests: Iterable[Request], stop: Stop
+    cluster: Cluster,
+    serving: Serving,
+    requests: Iterable[Request],
+    stop: Stop,
+    loader: Callable[[Mapping[str, Any]], Loads] = VllmLoader,
 ) -> Iterator[Prediction]:
     """Yield a prediction a request as blocks of them finish, in any order.
 
+    `loader` makes what loads the model in a replica, given the settings of Ray's stage.
     Raises EngineError where the model cannot be loaded.
     """
     with cluster.chatter:
         spool = blocks(requests, serving.rows_a_block)
         if not spool:
             return
-        processor = build_processor(
-            _processor_config(serving),
-            postprocess=lambda row: {"prediction": row["prediction"]},
-        )
-        # A copy: to assign the field would run Ray's validator again, which then asks for a GPU.
-        stage = processor.get_stage_by_name(STAGE)
         halt = ray.remote(num_cpus=0)(Halt).remote(serving.replicas)
         stop.heard_by(halt)
-        settings = stage.fn_constructor_kwargs | {"halt": halt, "versions": installed()}
-        processor.stages[STAGE] = stage.model_copy(
-            update={"fn": Replica, "fn_constructor_kwargs": settings}
-        )
+        processor = _processor(serving, halt, loader)
         for row in processor(_dataset(spool, serving.rows_a_block)).iter_rows():
             prediction: Prediction | None = pickle.loads(row["prediction"])
             if prediction is None:
@@ -268,10 +221,29 @@ def _dataset(spool: Spool[Block], rows: int) -> ray.data.Dataset:
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     feeder = ray.remote(num_cpus=0, scheduling_strategy=here)(Feeder).remote(spool)
     source = _Source(feeder, len(spool), rows)
-    # Without a CPU, since replicas may have taken all; then nothing else bounds the readers.
-    return ray.data.read_datasource(
-        source, num_cpus=0, concurrency=READERS, override_num_blocks=len(spool)
+    return ray.data.read_datasource(source, **LIGHT, override_num_blocks=len(spool))
+
+
+def _processor(serving: Serving, halt: Any, loader: Callable[[Mapping[str, Any]], Loads]) -> Any:
+    """Return Ray Data LLM's pipeline with our replicas in the place of its own."""
+    processor = build_processor(
+        _processor_config(serving),
+        postprocess=lambda row: {"prediction": row["prediction"]},
+        preprocess_map_kwargs=LIGHT,
+        postprocess_map_kwargs=LIGHT,
     )
+    stage = processor.get_stage_by_name(STAGE)
+    settings = {
+        "load": loader(stage.fn_constructor_kwargs),
+        "halt": halt,
+        "get": ray.get,
+        "versions": installed(),
+    }
+    # A copy: to assign the field would run Ray's validator again, which then asks for a GPU.
+    processor.stages[STAGE] = stage.model_copy(
+        update={"fn": Replica, "fn_constructor_kwargs": settings}
+    )
+    return processor
 
 
 def _processor_config(serving: Serving) -> vLLMEngineProcessorConfig:
@@ -285,6 +257,8 @@ def _processor_config(serving: Serving) -> vLLMEngineProcessorConfig:
         concurrency=(serving.replicas, serving.replicas),
         batch_size=serving.rows_a_block,
         max_concurrent_batches=serving.blocks_at_once,
+        # No block waits at a busy replica while another replica has nothing to do.
+        max_tasks_in_flight_per_actor=serving.blocks_at_once,
         chat_template_stage=False,
         tokenize_stage=False,
         detokenize_stage=False,
@@ -303,52 +277,3 @@ def _runtime(address: str) -> dict[str, Any]:
         return {}
     rooms = [find_spec(room) for room in ROOMS]
     return {"py_modules": [str(Path(s.origin).parent) for s in rooms if s and s.origin]}
-
-
-class Chatter:
-    """Leads what libraries print to the log; this program's own words still reach the terminal.
-
-    Ray and vLLM print from C++ and from loggers of their own, which only the descriptor catches.
-    Several threads may be inside at once: the first one redirects, the last one ends it.
-    """
-
-    def __init__(self, log_file: Path) -> None:
-        """Lead it to the end of this file."""
-        self._log_file = log_file
-        self._one_at_a_time = Lock()
-        self._inside = 0
-
-    def __enter__(self) -> None:
-        with self._one_at_a_time:
-            self._inside += 1
-            if self._inside == 1:
-                self._redirect()
-
-    def __exit__(self, *_error: object) -> None:
-        with self._one_at_a_time:
-            self._inside -= 1
-            if not self._inside:
-                self._restore()
-
-    def _redirect(self) -> None:
-        sys.stderr.flush()
-        self._terminal, self._stderr = os.dup(2), sys.stderr
-        _print_to(str(self._log_file), descriptors=(2,))
-        self._own = sys.stderr = os.fdopen(os.dup(self._terminal), "w", buffering=1)
-
-    def _restore(self) -> None:
-        os.dup2(self._terminal, 2)
-        os.close(self._terminal)
-        # Where a progress line has put its own stream back meanwhile, that one stays.
-        if sys.stderr is self._own:
-            sys.stderr = self._stderr
-        self._own.close()
-
-
-def _print_to(log_file: str, descriptors: tuple[int, ...] = (1, 2)) -> None:
-    """Send what this process and its children print to the end of the file."""
-    if log_file:
-        log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        for descriptor in descriptors:
-            os.dup2(log, descriptor)
-        os.close(log)

@@ -43,4 +43,3 @@ def fetched(get: Callable[[Any], Block], feeder: Any, place: int) -> Iterator[py
     """Yield a block of the feeder as the table that Ray Data reads; `get` is Ray's."""
     rows = get(feeder.block.remote(place))
     yield pyarrow.table({"request": pyarrow.array(rows, pyarrow.binary())})
-

@@ -101,7 +101,8 @@ class VllmEngine:
         return device_of(opened_cluster(options).nodes(), options.address)
 
     def _serving(self, cluster: "Cluster") -> "Serving":
-        from evaluators.cluster import LOG_VARIABLE, Serving
+        from evaluators.cluster import Serving
+        from evaluators.replica import LOG_VARIABLE
 
         options = self._options
         cores = most_cores(cluster.nodes()) if options.address else os.cpu_count()
