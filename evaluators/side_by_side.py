@@ -11,6 +11,9 @@ from threading import Thread
 
 from registry import Engine, Identity, Prediction, Request
 
+LOOK_SECONDS = 0.5
+"""How long the main thread sleeps between looks for Ctrl-C."""
+
 
 class Interruptible:
     """An engine that is waited for in a thread of its own, so that waiting can be given up."""
@@ -73,7 +76,9 @@ def side_by_side(
     with ThreadPoolExecutor(len(engines)) as threads:
         asked = [threads.submit(ask, place, engine) for place, engine in enumerate(waited_for)]
         try:
-            wait(asked)
+            # A signal may have reached another thread: then this one must wake up to notice.
+            while wait(asked, timeout=LOOK_SECONDS).not_done:
+                continue
         except KeyboardInterrupt:
             for engine in waited_for:
                 engine.give_up()

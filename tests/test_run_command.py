@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 import pytest
 from click.testing import CliRunner, Result
 
+from evaluators.session import Command
 from registry import (
     Benchmark,
     Choice,
@@ -38,6 +40,7 @@ from registry import (
     hookimpl,
 )
 from registry.cli import main
+from registry.cli.context import Podium
 from registry.datasets import podium_home
 from registry.store import Store, open_store
 
@@ -56,6 +59,10 @@ class Told:
     asked: list[tuple[int, str, str]] = field(default_factory=list)
     replies: dict[str, str] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
+    broken: dict[str, Exception] = field(default_factory=dict)
+    meeting: threading.Barrier | None = None
+    hanging: str = ""
+    predictions: int = 0
     dies_after: int | None = None
     interrupted_at: int | None = None
     error: BaseException = field(default_factory=lambda: EngineError("the engine died. Try again"))
@@ -75,16 +82,25 @@ class Spy:
         )
         self.local = local
         self._reply = reply
-        self._stopped = False
+        self._stopped = threading.Event()
 
     def predict(self, requests: Iterable[Request]) -> Iterator[Prediction]:
+        self.told.predictions += 1
+        if self._reply in self.told.broken:
+            raise self.told.broken[self._reply]
+        if self.told.meeting:
+            self.told.meeting.wait(timeout=60)
         for place, request in enumerate(requests):
+            if place and self._reply == self.told.hanging:
+                self._interrupt()
+                os.kill(os.getpid(), signal.SIGINT)
+                threading.Event().wait()
             if place == self.told.dies_after:
                 raise self.told.error
-            if self._stopped:
+            if self._stopped.is_set():
                 return
             if place == self.told.interrupted_at:
-                os.kill(os.getpid(), signal.SIGINT)
+                self._interrupt()
             self.told.asked.append((request.run_id, request.stage, request.sample_id))
             failed = request.sample_id in self.told.failing
             yield Prediction(
@@ -96,9 +112,14 @@ class Spy:
                 reason="out of memory" if failed else "",
             )
 
+    def _interrupt(self) -> None:
+        """Type Ctrl-C, and wait until it is heard: only the main thread hears it at once."""
+        os.kill(os.getpid(), signal.SIGINT)
+        assert self._stopped.wait(timeout=60)
+
     def stop(self) -> None:
         """End with the answer that is being given."""
-        self._stopped = True
+        self._stopped.set()
 
     def close(self) -> None:
         """Nothing is held."""
@@ -454,6 +475,190 @@ def test_an_unknown_run_is_refused(podium: Type) -> None:
         result = podium(verb, 7, exit_code=2)
         assert last_line(result).startswith("Error: no run named '7'.")
         assert last_line(result).endswith("podium runs")
+
+
+# --- The same command again -----------------------------------------------------------------------
+
+
+def test_the_same_command_again_goes_on_with_what_has_no_response(
+    podium: Type, told: Told, store: Store
+) -> None:
+    told.dies_after = 4
+    words = ("run", "sums", "--model", "spy:4")
+    podium(*words, exit_code=1)
+    told.dies_after = None
+    told.asked.clear()
+    result = podium(*words, "--format", "json")
+    assert "going on with run 1. To begin another, add: --fresh" in result.stderr
+    (report,) = reported(result)
+    assert (report["id"], report["status"], report["score"]) == (1, "finished", 0.5)
+    assert samples(told, 1) == ["5", "6"]
+    assert run(podium, *words)["id"] == 2
+    assert len(store.runs()) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "more"),
+    [
+        ({}, ("--fresh",)),
+        ({}, ("--variant", "whole")),
+        ({}, ("--limit", 5)),
+        ({}, ("--engine-arg", "seed=1")),
+        ({}, ("--tensor-parallel-size", 2)),
+        ({"revision": "2"}, ()),
+        ({"version": "2"}, ()),
+        ({"extra": 1}, ()),
+    ],
+)
+def test_another_command_or_what_changed_begins_another_run(
+    podium: Type, told: Told, change: dict[str, Any], more: tuple[object, ...]
+) -> None:
+    told.dies_after = 4
+    podium("run", "sums", "--model", "spy:4", exit_code=1)
+    told.dies_after = None
+    for name, value in change.items():
+        setattr(told, name, value)
+    assert run(podium, "run", "sums", "--model", "spy:4", *more)["id"] == 2
+
+
+def test_where_it_is_served_does_not_make_it_another_run(podium: Type, told: Told) -> None:
+    told.dies_after = 4
+    podium("run", "sums", "--model", "spy:4", exit_code=1)
+    told.dies_after = None
+    assert run(podium, "run", "sums", "--model", "spy:4", "--replicas", 2)["id"] == 1
+
+
+def test_what_a_stopped_command_has_finished_is_shown_and_not_asked_again(
+    podium: Type, told: Told
+) -> None:
+    words = ("run", "sums", "--model", "spy:4", "--model", "spy:5", "--format", "json")
+    told.broken = {"5": EngineError("no memory. Try again")}
+    podium(*words, exit_code=1)
+    told.broken = {}
+    told.asked.clear()
+    result = podium(*words)
+    assert "run 1 (sums) is finished, and kept. To ask all again, add: --fresh" in result.stderr
+    assert [(r["id"], r["model"], r["score"]) for r in reported(result)] == [
+        (1, "spy:4", 0.5),
+        (2, "spy:5", 1 / 6),
+    ]
+    assert {asked for asked, _, _ in told.asked} == {2}
+    assert [r["id"] for r in reported(podium(*words))] == [3, 4]
+
+
+def test_a_run_that_another_process_asks_is_left_to_it(
+    podium: Type, told: Told, store: Store
+) -> None:
+    told.dies_after = 4
+    podium("run", "sums", "--model", "spy:4", exit_code=1)
+    told.dies_after = None
+    other = Command(Podium())
+    assert other.claims.take(1)
+    assert run(podium, "run", "sums", "--model", "spy:4")["id"] == 2
+    for verb in ("resume", "rescore"):
+        assert last_line(podium(verb, 1, exit_code=1)) == (
+            "Error: another process is asking run 1 at this moment. "
+            "See how far it is with: podium runs 1"
+        )
+    other.claims.release()
+    assert run(podium, "resume", 1)["score"] == 0.5
+
+
+# --- Several models -------------------------------------------------------------------------------
+
+
+TWO = ("--model", "spy:4", "--model", "spy:5")
+
+
+@pytest.mark.parametrize("how", [(), ("--side-by-side",)])
+def test_each_model_of_a_command_has_runs_and_rows_of_its_own(
+    podium: Type, told: Told, quiz: Path, how: tuple[str, ...]
+) -> None:
+    words = ("run", "sums", "quiz", *TWO, "--data", f"quiz={quiz}", *how, "--format", "json")
+    rows = [(r["id"], r["model"], r["benchmark"], r["score"]) for r in reported(podium(*words))]
+    assert rows == [
+        (1, "spy:4", "sums", 0.5),
+        (2, "spy:4", "quiz", 0.5),
+        (3, "spy:5", "sums", 1 / 6),
+        (4, "spy:5", "quiz", 0.5),
+    ]
+    assert len(told.asked) == len(set(told.asked)) == 16
+
+
+def test_models_are_asked_one_after_the_other_by_default(podium: Type, told: Told) -> None:
+    podium("run", "sums", *TWO)
+    assert [asked for asked, _, _ in told.asked] == [1] * 6 + [2] * 6
+
+
+def test_side_by_side_they_are_asked_at_the_same_time(podium: Type, told: Told) -> None:
+    told.meeting = threading.Barrier(2)  # nobody gets past it alone
+    rows = reported(podium("run", "sums", *TWO, "--side-by-side", "--format", "json"))
+    assert [(r["model"], r["score"]) for r in rows] == [("spy:4", 0.5), ("spy:5", 1 / 6)]
+
+
+@pytest.mark.parametrize("how", [(), ("--side-by-side",)])
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (EngineError("it could not be loaded. Try another"), "Error: spy:4: it could not be"),
+        (ZeroDivisionError("a bug"), "ZeroDivisionError: a bug"),
+    ],
+)
+def test_a_model_that_cannot_be_asked_does_not_stop_the_others(
+    podium: Type, told: Told, how: tuple[str, ...], error: Exception, says: str
+) -> None:
+    told.broken = {"4": error}
+    result = podium("run", "sums", *TWO, *how, "--format", "json", exit_code=1)
+    assert says in result.stderr
+    assert [(r["model"], r["status"]) for r in reported(result)] == [
+        ("spy:4", "unfinished"),
+        ("spy:5", "finished"),
+    ]
+    assert last_line(result) == "Run 1 is unfinished: 6 have no answer. Go on with: podium resume 1"
+
+
+def test_what_is_wrong_with_any_model_s_name_is_said_before_anything_is_asked(
+    podium: Type, told: Told, store: Store
+) -> None:
+    result = podium("run", "sums", "--model", "spy:4", "--model", "replay:gone", exit_code=1)
+    assert "no such file of recorded responses" in result.stderr
+    assert (told.asked, store.runs()) == ([], [])
+    result = podium("run", "sums", "--model", "spy:4", "--model", "spy:4", exit_code=2)
+    assert "'spy:4' is given twice." in result.stderr
+
+
+def test_one_judge_reviews_all_models_in_one_stream(podium: Type, told: Told) -> None:
+    words = ("run", "sums", "--variant", "judge", "--model", "echo:4", "--model", "echo:5")
+    rows = reported(podium(*words, "--judge", "spy:y", "--format", "json"))
+    assert [r["score"] for r in rows] == [1.0, 1.0]
+    assert [asked for asked, _, _ in told.asked] == [1] * 6 + [2] * 6
+    assert told.predictions == 1
+
+
+def test_on_a_sample_each_model_may_judge_itself(podium: Type, told: Told, store: Store) -> None:
+    podium("run", "hle", "--sample", *TWO, "--limit", 2, "--accept-failures")
+    variants = [view.run.variant for view in reversed(store.runs())]
+    assert ["judge=spy:4@1" in variants[0], "judge=spy:5@1" in variants[1]] == [True, True]
+
+
+def test_the_first_ctrl_c_stops_all_models_and_keeps_what_is_in_flight(
+    podium: Type, told: Told, store: Store
+) -> None:
+    told.meeting, told.interrupted_at = threading.Barrier(2), 2
+    result = podium("run", "sums", *TWO, "--side-by-side", exit_code=130)
+    assert last_line(result).endswith("Go on with: podium resume 1 && podium resume 2")
+    answered = store.answered(1), store.answered(2)
+    assert [len(some) for some in answered] == [len(samples(told, run_id)) for run_id in (1, 2)]
+    assert len(answered[0] | answered[1]) < 6
+
+
+def test_the_second_ctrl_c_leaves_a_model_that_hangs_and_keeps_what_came_back(
+    podium: Type, told: Told, store: Store
+) -> None:
+    told.hanging = "5"
+    result = podium("run", "sums", *TWO, "--side-by-side", exit_code=130)
+    assert last_line(result).startswith("Stopped; all answers so far are kept.")
+    assert store.answered(2) == {"1"}
 
 
 # --- Scored again ---------------------------------------------------------------------------------
