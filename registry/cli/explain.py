@@ -1,7 +1,6 @@
 """`podium leaderboard --explain MODEL`: why a model stands where it stands, or is not there."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from registry.cli.context import Podium
@@ -57,7 +56,7 @@ def _item(board: Board, standing: Standing | None, own: Sequence["BoardRow"]) ->
         "group": board.group.label,
         "metric": board.group.metric,
         "model": own[0].model,
-        "standing": asdict(standing) if standing else None,
+        "standing": standing._asdict() if standing else None,
         "raw_setting": shown.raw_setting if shown else None,
         "publisher": shown.publisher if shown else None,
         "report_note": shown.report_note if shown else None,

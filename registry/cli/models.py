@@ -130,7 +130,7 @@ def _standings(store: "Store", numbers: Sequence["BoardRow"]) -> Iterator[Record
                 if standing.model == model:
                     group = {"benchmark": benchmark, "group": board.group.label}
                     group |= {"metric": board.group.metric, "scope": board.group.scope}
-                    yield group | {"n_models": len(board.standings)} | asdict(standing)
+                    yield group | {"n_models": len(board.standings)} | standing._asdict()
 
 
 def _boards(rows: Sequence["BoardRow"]) -> Iterator[Board]:
