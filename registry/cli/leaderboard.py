@@ -433,10 +433,7 @@ class Boards:
         return getattr(owner, name, None)
 
     def _neighbours(self, rows: list[Standing], typed: str) -> list[Standing]:
-        # Inside: see `rows`.
-        from registry.reported import resolve
-
-        model = resolve(self.podium.store, typed)
+        model = self.podium.model(typed)
         at = next((i for i, row in enumerate(rows) if row.model == model), None)
         if at is None:
             raise RegistryError(
