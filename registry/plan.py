@@ -7,6 +7,7 @@ from statistics import NormalDist, median
 
 from registry import statistics
 from registry.compare import Items
+from registry.leaderboard import Standing
 
 ASSUMED_DEVIATION = 0.53
 """Of right minus wrong between two models: the median over 28 models on MMLU-Pro."""
@@ -55,6 +56,39 @@ def spread(a: str, b: str, items: Items) -> Spread | None:
     if not paired.stderr:
         return None
     return Spread(a, b, paired.n, paired.stderr * math.sqrt(paired.n))
+
+
+def unpaired_spread(a: Standing, b: Standing) -> Spread | None:
+    """Return how far two standings would be apart on single items if they shared none.
+
+    It comes from their standard errors, or from what a share of right answers implies where only
+    the number of items is known; None where nothing says, or no value can differ.
+    """
+    deviations = [_deviation(each) for each in (a, b)]
+    known = [each for each in deviations if each is not None]
+    if len(known) < 2 or not any(known):
+        return None
+    return Spread(a.model, b.model, min(a.n or 0, b.n or 0), math.hypot(*known))
+
+
+def _deviation(standing: Standing) -> float | None:
+    """Return the deviation of a value over single items, None where it is not known."""
+    if not standing.n:
+        return None
+    if standing.is_assumed:
+        return math.sqrt(standing.value * (1 - standing.value))
+    return None if standing.stderr is None else standing.stderr * math.sqrt(standing.n)
+
+
+def more_items(difference: float, found: Spread | None) -> int | None:
+    """Return how many items beyond those at hand a test of the difference needs, None if unknown.
+
+    As `plan` has it: to find one of this size significant at 5 % with a power of 80 %. It is 0
+    where the items at hand are enough for that, though the intervals of the two may still overlap.
+    """
+    if found is None or difference == 0:
+        return None
+    return max(0, statistics.required_items(difference, found.deviation) - found.n)
 
 
 def plan(

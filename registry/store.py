@@ -425,6 +425,7 @@ class Store:
         """
         score, run, group = _columns(ScoreRow), _columns(RunRow), _columns(GroupRow)
         benchmark, model = _columns(BenchmarkRow), _columns(ModelRow)
+        of_run = (score.benchmark_id == run.benchmark_id) & (score.run_id == run.id)
         of_group = (group.benchmark_id == run.benchmark_id) & (group.variant == run.variant)
         columns: dict[str, Any] = {
             **{"benchmark": benchmark.name, "model": model.name, "title": model.title},
@@ -437,12 +438,12 @@ class Store:
         ordered = [columns[name] for name in BoardRow._fields[: len(columns)]]
         query: Select[Any] = (
             select_columns(*ordered)
-            .join_from(_table(ScoreRow), _table(RunRow), score.run_id == run.id)
+            .join_from(_table(RunRow), _table(ScoreRow), of_run)
             .join(_table(BenchmarkRow), run.benchmark_id == benchmark.id)
             .join(_table(ModelRow), run.model_id == model.id)
             .outerjoin(_table(GroupRow), of_group & (run.scope == Scope.FULL))
             .where(*conditions, score.part == "", run.finished_at.is_not(None))
-            .order_by(score.id)
+            .order_by(run.id, score.metric, score.baseline)
         )
         with self.session() as session:
             rows = session.execute(query).all()

@@ -27,6 +27,8 @@ from stored_runs import begin_run, clock, dials
 import plugins
 from registry import Prediction
 from registry.compare import Comparison, Items, NotComparable, align, compare, pairs, sentence
+from registry.importing.records import AliasFacts, Batch, ModelFacts
+from registry.importing.storing import store_batch
 from registry.store import SampleValue, Store, open_store
 
 law = settings(deadline=None)
@@ -374,6 +376,34 @@ def test_misspelt_names_suggest_the_nearest(store: Store, podium: Type) -> None:
     assert "no run named '77'" in podium("compare", 77, 1, exit_code=2).stderr
     error = podium("compare", "acme/one", "acme/two", "clok", exit_code=2).stderr
     assert "Did you mean 'clock'" in error
+
+
+def test_a_model_goes_by_any_of_its_names_in_every_command(
+    tmp_path: Path, store: Store, podium: Type
+) -> None:
+    for model, pattern in (("acme/one", "1110"), ("acme/two", "1101")):
+        scored(store, model, rights(pattern))
+    one = [
+        ModelFacts(name="acme/one", title="Acme One"),
+        AliasFacts(alias="one-api", model="acme/one"),
+    ]
+    assert store_batch(store, Batch(one)).stored
+    policy = tmp_path / "policy.toml"
+    for typed in ("acme/one", "ACME/One", "acme one", "One-API"):
+        (run,) = json.loads(podium("runs", "--model", typed, "--format", "json").stdout)
+        assert run["model"] == "acme/one"
+        for command in (
+            ("compare", typed, "acme/two"),
+            ("plan", "clock", "--difference", 0.1, "--model", typed, "--model", "acme/two"),
+            ("models", typed),
+            ("leaderboard", "clock", "--around", typed),
+            ("leaderboard", "clock", "--explain", typed),
+        ):
+            assert "acme/one" in podium(*command, "--format", "json").stdout
+        policy.write_text(
+            f'candidate = "acme/two"\nbaseline = "{typed}"\n[benchmarks.clock]\nmin_score = 0\n'
+        )
+        assert "GO" in podium("gate", policy, exit_code=0).stdout
 
 
 def test_an_unfinished_run_says_how_to_finish_it(store: Store, podium: Type) -> None:

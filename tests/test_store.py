@@ -232,7 +232,7 @@ def test_a_run_that_is_not_finished_never_ranks(store: Store) -> None:
     add_run(store, "acme/one", 0.5)
     assert [row.model for row in store.board("clock")] == ["acme/one"]
     finish_run(store, run_id, 0.9)
-    assert [row.model for row in store.board("clock")] == ["acme/one", "acme/two"]
+    assert [row.model for row in store.board("clock")] == ["acme/two", "acme/one"]  # by run
 
 
 def test_a_board_holds_one_benchmark_and_whole_runs(store: Store) -> None:

@@ -11,7 +11,7 @@ from registry.benchmark import Terms
 from registry.cli.completion import complete_benchmark, complete_model
 from registry.cli.context import Podium, examples, pass_podium
 from registry.cli.output import Column, Page, Record, Table, format_option, show, show_page
-from registry.errors import RegistryError, UnknownName
+from registry.errors import RegistryError
 from registry.leaderboard import SCOPES
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ def compare(
 ) -> None:
     """Compare two runs, or two models, item by item.
 
-    A and B are runs' IDs or models' names; of a model it is the newest finished run. Compared are
-    runs that may stand on one leaderboard, over the same items: the paired difference A − B with
-    its interval, p by McNemar's exact test for right and wrong (else by t), and how many items only
-    one of them got right.
+    A and B are runs' IDs or models, by any of their names; of a model it is the newest finished
+    run. Compared are runs that may stand on one leaderboard, over the same items: the paired
+    difference A − B with its interval, p by McNemar's exact test for right and wrong (else by t),
+    and how many items only one of them got right.
     """
     # Inside: statistics needs SciPy, which takes longer to import than help may take.
     from registry.compare import compare as compared
@@ -168,9 +168,12 @@ def rows_of(podium: Podium, word: str) -> "list[BoardRow]":
     Raises UnknownName where there is none of that name, RegistryError for a run that is unfinished.
     """
     if not word.isdecimal():
-        rows = podium.store.headlines(model=word)
+        model = podium.model(word)
+        rows = podium.store.headlines(model=model)
         if not rows:
-            _check_model(podium, word)
+            raise RegistryError(
+                f"no run of {model} is finished. See its runs with: podium runs --model {model}"
+            )
         return rows
     rows = podium.store.headlines(run_ids=[int(word)])
     if not rows:
@@ -188,15 +191,6 @@ def items_of(podium: Podium, pair: "Pair", *, intersect: bool = False) -> "Items
     a, b = (podium.store.sample_values(row.run_id, row.metric) for row in pair)
     runs = f"runs {pair.a.run_id} and {pair.b.run_id} of {pair.a.benchmark}"
     return align(a, b, runs=runs, intersect=intersect)
-
-
-def _check_model(podium: Podium, name: str) -> None:
-    known = [row.name for row in podium.store.models()]
-    if name not in known:
-        raise UnknownName("model", name, known, "podium models")
-    raise RegistryError(
-        f"no run of {name} is finished. See its runs with: podium runs --model {name}"
-    )
 
 
 def _check_names(podium: Podium, benchmarks: Sequence[str]) -> None:

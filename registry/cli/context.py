@@ -49,6 +49,17 @@ class Podium:
             context.find_root().call_on_close(store.close)
         return store
 
+    def model(self, typed: str) -> str:
+        """Return the model that any of its names means: a hub id, an API name, a title, any case.
+
+        Every command that takes a model asks here. Raises UnknownName for none, AmbiguousName for
+        several.
+        """
+        # Inside: see `store`.
+        from registry.reported import resolve
+
+        return resolve(self.store, typed)
+
     @property
     def has_store(self) -> bool:
         """Whether there is a registry to read, without making one."""

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -411,7 +411,7 @@ class Boards:
     def _standing(self, standing: Standing) -> Record:
         model = self.models.get(standing.model)
         facts = {name: getattr(model, name) if model else None for name in FACTS}
-        return {**asdict(standing), **facts}
+        return {**standing._asdict(), **facts}
 
     def _chosen(self, board: Board) -> Sequence[Standing]:
         """Return the standings to show, in the order to show them in."""
@@ -421,17 +421,19 @@ class Boards:
         key = self.asked.sort.removeprefix("-")
         if key not in SORTS:
             raise UnknownName("column to sort by", key, SORTS, "podium leaderboard --help")
-        values = {row.model: self._standing(row)[SORTS[key]] for row in rows}
+        values = {row.model: self._value(row, SORTS[key]) for row in rows}
         known = [row for row in rows if values[row.model] not in (None, "")]
         known.sort(key=lambda row: values[row.model], reverse=self.asked.sort.startswith("-"))
         unknown = [row for row in rows if values[row.model] in (None, "")]
         return [*known, *unknown][: self.asked.top]
 
-    def _neighbours(self, rows: list[Standing], typed: str) -> list[Standing]:
-        # Inside: see `rows`.
-        from registry.reported import resolve
+    def _value(self, standing: Standing, name: str) -> Any:
+        """Return a fact of the standing's model, None where it is not known, or of the standing."""
+        owner = self.models.get(standing.model) if name in FACTS else standing
+        return getattr(owner, name, None)
 
-        model = resolve(self.podium.store, typed)
+    def _neighbours(self, rows: list[Standing], typed: str) -> list[Standing]:
+        model = self.podium.model(typed)
         at = next((i for i, row in enumerate(rows) if row.model == model), None)
         if at is None:
             raise RegistryError(
@@ -506,7 +508,7 @@ def _has_numbers(store: "Store", benchmark: str) -> bool:
 
 def _named(group: Group) -> dict[str, Any]:
     """Return a group's fields; its name is called `group` where it stands alone."""
-    item = asdict(group)
+    item = group._asdict()
     name = item.pop("name")
     return item | {"group": name}
 
@@ -524,7 +526,7 @@ def _what(board: Board) -> str:
     )
 
 
-GROUP_FIELDS = tuple("group" if f.name == "name" else f.name for f in fields(Group))
+GROUP_FIELDS = tuple("group" if name == "name" else name for name in Group._fields)
 NO_BOARD: Record = {
     **dict.fromkeys(GROUP_FIELDS),
     "higher_is_better": None,
@@ -541,7 +543,7 @@ NO_BOARD: Record = {
 def _rows(item: Record) -> list[Record]:
     """Return standings, then baselines, each with the same fields, as CSV and people have them."""
     group = {name: item.get(name) for name in GROUP_FIELDS}
-    blank = dict.fromkeys([*(field.name for field in fields(Standing)), *FACTS])
+    blank = dict.fromkeys([*Standing._fields, *FACTS])
     return [
         *(group | standing | {"baseline": ""} for standing in item["standings"]),
         *(

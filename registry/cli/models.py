@@ -102,10 +102,10 @@ def _show_model(podium: Podium, typed: str, style: str) -> None:
     """Print a model by any of its names. Raises UnknownName, or AmbiguousName for several."""
     # Inside: the store takes longer to import than `podium --help` may take.
     from registry.replication import gaps
-    from registry.reported import aliases_of, board_rows, resolve
+    from registry.reported import aliases_of, board_rows
 
     store = podium.store
-    name = resolve(store, typed)
+    name = podium.model(typed)
     row = next(row for row in store.models() if row.name == name)
     numbers = current(board_rows(store, model=name))
     item = _item(row) | {
@@ -130,7 +130,7 @@ def _standings(store: "Store", numbers: Sequence["BoardRow"]) -> Iterator[Record
                 if standing.model == model:
                     group = {"benchmark": benchmark, "group": board.group.label}
                     group |= {"metric": board.group.metric, "scope": board.group.scope}
-                    yield group | {"n_models": len(board.standings)} | asdict(standing)
+                    yield group | {"n_models": len(board.standings)} | standing._asdict()
 
 
 def _boards(rows: Sequence["BoardRow"]) -> Iterator[Board]:

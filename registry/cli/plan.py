@@ -1,5 +1,6 @@
 """`podium plan`: how many items it takes to tell two models apart on a benchmark."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -87,7 +88,8 @@ def plan(
     # Inside: statistics needs SciPy, which takes longer to import than help may take.
     from registry.plan import plan as planned
 
-    board = _board(podium, benchmark, models, variant, scope or "")
+    named = [podium.model(name) for name in models]
+    board = _board(podium, benchmark, named, variant, scope or "")
     spreads = _spreads(podium, board) if board else []
     made = planned(difference, spreads, size=_size(board), power=power, confidence=1 - level)
     by_items = not board or _by_items(podium, board.standings[0], board.group.metric)
@@ -96,7 +98,7 @@ def plan(
 
 
 def _board(
-    podium: Podium, benchmark: str, models: tuple[str, ...], variant: str, scope: str
+    podium: Podium, benchmark: str, models: Sequence[str], variant: str, scope: str
 ) -> Board | None:
     """Return the board whose models are to be told apart, None where nothing was run.
 

@@ -178,7 +178,7 @@ def _step(step: Step) -> Record:
 
 
 def _point(point: Point) -> dict[str, Any]:
-    row = asdict(point.standing)
+    row = point.standing._asdict()
     return {"released": point.released, "weights": point.weights} | {n: row[n] for n in FIELDS}
 
 

@@ -21,7 +21,6 @@ from registry.cli.output import (
     show_page,
     text_of,
 )
-from registry.errors import UnknownName
 
 if TYPE_CHECKING:
     from registry.store import RunView
@@ -131,24 +130,22 @@ def _id(word: str) -> int:
 
 
 def _show_runs(podium: Podium, benchmark: str, model: str, *, unfinished: bool, style: str) -> None:
+    model = model and podium.model(model)
     found = [
         listed_run(view)
         for view in podium.store.runs(benchmark=benchmark)
         if model in ("", view.model) and not (unfinished and view.run.finished_at)
     ]
     if not found:
-        _check(podium, benchmark, model)
+        _check(podium, benchmark)
         click.echo("No such run. Start one with: podium run BENCHMARK --model MODEL", err=True)
     show(Table(found, COLUMNS), style)
 
 
-def _check(podium: Podium, benchmark: str, model: str) -> None:
+def _check(podium: Podium, benchmark: str) -> None:
     """Raise UnknownName where an empty list is owed to a misspelt name."""
     if benchmark and benchmark not in podium.store.benchmark_names():
         podium.plugins.benchmark(benchmark)
-    known = [row.name for row in podium.store.models()]
-    if model and model not in known:
-        raise UnknownName("model", model, known, "podium models")
 
 
 def listed_run(view: "RunView") -> dict[str, Any]:
