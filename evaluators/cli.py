@@ -116,6 +116,13 @@ def _each_once(
 @click.option(
     "--subjects", default="", callback=_comma, metavar="NAME,NAME", help="Ask only these subjects."
 )
+@click.option(
+    "--repeat-fraction",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="SHARE",
+    help="Ask this share twice, in another order, to learn how many answers flip by chance.",
+)
 @accept_option
 @click.option("--judge-url", default="", metavar="URL", help="Where the second model is served.")
 @click.option(
@@ -236,12 +243,11 @@ def resume(podium: Podium, run_id: int, accept_failures: bool, style: str) -> No
     Failed samples are tried again, unless the failures of a complete run are accepted.
     """
     from evaluators import session
-    from evaluators.evaluate import Run
 
     view = podium.store.run(run_id)
     planned = session.plan(podium, view.benchmark, session.Options.stored(view))
     session.check_unchanged(view, planned.selection)
-    runs = [Run(run_id, planned.selection)]
+    runs = [session.run_of(run_id, planned)]
     with session.Command(podium) as command:
         command.claims.demand(run_id)
         if accept_failures and view.complete and not planned.options.judge:
@@ -282,7 +288,6 @@ def rescore(
     the first. Only settings that leave the prompts as they were can be changed.
     """
     from evaluators import session
-    from evaluators.evaluate import Run
 
     view = podium.store.run(run_id)
     before = session.Options.stored(view)
@@ -295,7 +300,7 @@ def rescore(
     with session.Command(podium) as command:
         if not (variant or judge or newer):
             command.claims.demand(run_id)
-            evaluation = session.Evaluation([Run(run_id, planned.selection)], None, None)
+            evaluation = session.Evaluation([session.run_of(run_id, planned)], None, None)
         else:
             opened = command.judge([planned])
             session.check_all([planned], None, opened)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from registry import Benchmark, Outcome, Prediction, SampleScore, Terms
-from registry.benchmark import ANSWER
+from registry.benchmark import ANSWER, REPEAT
 
 LONGEST_LABEL = 64
 """Characters; a longer answer is a text."""
@@ -54,9 +54,10 @@ class Responses:
 
     def copy(self, run_id: int, other: int) -> None:
         """Give another run the answers of the first, as the registry does when one is rescored."""
-        file = self._file(run_id, ANSWER)
-        if file.exists():
-            shutil.copy(file, self._file(other, ANSWER))
+        for stage in (ANSWER, REPEAT):
+            file = self._file(run_id, stage)
+            if file.exists():
+                shutil.copy(file, self._file(other, stage))
 
     def _with_text(self, prediction: Prediction, texts: Mapping[str, str]) -> Prediction:
         if not _has_text(prediction):

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from evaluators.evaluate import Report
+from evaluators.scoring import FLIP_RATE
 from registry.cli.context import Podium
 from registry.cli.output import Column, Table, show
 
@@ -20,6 +21,7 @@ COLUMNS = (
     Column("n", "n"),
     Column("failed", "failed"),
     Column("ties", "ties"),
+    Column("flip rate", "flip_rate"),
     Column("requests", lambda record: record["usage"]["requests"]),
     Column("engine s", lambda record: record["usage"]["engine_seconds"]),
 )
@@ -51,6 +53,7 @@ def _record(podium: Podium, report: Report) -> dict[str, Any]:
         "n": headline.n if headline else 0,
         "failed": report.failed,
         "ties": int(whole["ties"].value) if "ties" in whole else None,
+        "flip_rate": whole[FLIP_RATE].value if FLIP_RATE in whole else None,
         "scores": {name: score.value for name, score in whole.items()},
         "outcomes": view.outcomes,
         "excluded": view.run.excluded,

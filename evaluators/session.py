@@ -31,7 +31,7 @@ from registry import (
     RegistryError,
     Shared,
 )
-from registry.benchmark import ANSWER
+from registry.benchmark import ANSWER, REPEAT
 from registry.cli.context import Podium
 from registry.database import default_url
 from registry.datasets import podium_home
@@ -53,6 +53,7 @@ class Options:
     limit_per_subject: int | None = None
     subjects: Sequence[str] = ()
     sample: bool = False
+    repeat_fraction: float = 0.0
     allow_remote: bool = False
     replicas: int = 1
     tensor_parallel_size: int = 1
@@ -237,6 +238,11 @@ def _judged(options: Options, selection: Selection) -> Planned:
 
     A sample only shows that all works; there the model may judge itself, and is named for it.
     """
+    if options.repeat_fraction and selection.task.review:
+        raise RegistryError(
+            f"{selection.benchmark.name}: what a second model reads cannot be repeated alone. "
+            "Leave out --repeat-fraction, or run it by itself"
+        )
     if not selection.task.review or options.judge:
         return Planned(options, selection)
     if not options.sample:
@@ -314,7 +320,7 @@ def _begun(
         else:
             run_id = command.podium.store.begin(run_plan)
             command.claims.demand(run_id)
-        runs.append(Run(run_id, planned.selection))
+        runs.append(run_of(run_id, planned))
     return Evaluation(runs, prepared.engine, prepared.judge, kept)
 
 
@@ -344,6 +350,11 @@ def _plan_of(podium: Podium, planned: Planned, prepared: Prepared) -> RunPlan:
         excluded=selection.excluded,
         options={each.name: getattr(options, each.name) for each in fields(options)},
     )
+
+
+def run_of(run_id: int, planned: Planned) -> Run:
+    """Return a stored run with what it asks."""
+    return Run(run_id, planned.selection, planned.options.repeat_fraction)
 
 
 def variant_name(selection: Selection, judge: Engine | None) -> str:
@@ -511,10 +522,13 @@ def _stage(step: Any, command: Command, engine: Engine, runs: Sequence[Run]) -> 
 
 
 def _outstanding(podium: Podium, run: Run, reviewing: bool = False) -> int:
-    """Return how many samples have no response yet, or no review."""
+    """Return how many answers are missing: first ones and repeated ones, or else reviews."""
     step = run.selection.task.review
     stage = step.name if reviewing and step else ANSWER
-    return len(run.selection.samples) - len(podium.store.answered(run.id, stage))
+    missing = len(run.selection.samples) - len(podium.store.answered(run.id, stage))
+    if reviewing or not run.repeat_fraction:
+        return missing
+    return missing + len(run.repeated) - len(podium.store.answered(run.id, REPEAT))
 
 
 @contextmanager

@@ -17,7 +17,16 @@ from sqlalchemy import Engine, Select, bindparam, case, func, literal, text
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, SQLModel, col, delete, insert, select
 
-from registry.benchmark import ANSWER, Benchmark, Metric, Outcome, Prediction, SampleScore, Score
+from registry.benchmark import (
+    ANSWER,
+    REPEAT,
+    Benchmark,
+    Metric,
+    Outcome,
+    Prediction,
+    SampleScore,
+    Score,
+)
 from registry.database import HEAD, connect, explained, where
 from registry.engines import Identity
 from registry.errors import StoreError, UnknownName
@@ -283,7 +292,7 @@ class Store:
             columns = [c.name for c in PredictionRow.__table__.columns]  # type: ignore[attr-defined]
             kept = [getattr(PredictionRow, name) for name in columns if name != "run_id"]
             responses = select(literal(_key(derived.id)), *kept).where(
-                PredictionRow.run_id == run_id, PredictionRow.stage == ANSWER
+                PredictionRow.run_id == run_id, col(PredictionRow.stage).in_((ANSWER, REPEAT))
             )
             names = ["run_id", *(name for name in columns if name != "run_id")]
             session.execute(insert(PredictionRow).from_select(names, responses))

@@ -48,7 +48,9 @@ from registry import (
     Verdict,
     exact_match,
 )
+from registry.benchmark import REPEAT
 from registry.store import Store, open_store
+from registry.tables import ScoreRow
 
 SUMS = {"1": "2", "2": "4", "3": "4", "4": "8"}
 Answers = Callable[[Iterable[Request]], Iterator[Prediction]]
@@ -361,6 +363,70 @@ def test_missing_answers_are_not_accepted_as_failures(
         asked(store, Spy(stopping(3, RuntimeError())), [run], responses)
     report = concluded(store, run, responses, accept=True)
     assert (report.finished, report.missing) == (False, 1)
+
+
+# --- The noise floor ------------------------------------------------------------------------------
+
+
+def wavering(*changing: str) -> Answers:
+    """Answer 4, and these samples something else when they are asked again."""
+
+    def answers(requests: Iterable[Request]) -> Iterator[Prediction]:
+        for request in requests:
+            again = request.stage == REPEAT and request.sample_id in changing
+            yield answer(request, "5" if again else "4")
+
+    return answers
+
+
+def flip_rate(store: Store, run: Run) -> ScoreRow:
+    return next(score for score in store.scores(run.id) if score.metric == "flip-rate")
+
+
+def test_a_share_of_the_samples_is_asked_twice_and_what_flips_stands_beside_the_score(
+    store: Store, responses: Responses, begun: Callable[..., Run]
+) -> None:
+    run = replace(begun(), repeat_fraction=0.75)
+    repeated = run.repeated
+    assert len(repeated) == 3
+    assert set(repeated) <= set(SUMS)
+    assert repeated != [name for name in SUMS if name in repeated]
+    spy = Spy(wavering(repeated[0]))
+    asked(store, spy, [run], responses)
+    assert spy.asked == [*SUMS, *repeated]
+    assert concluded(store, run, responses).finished
+    flips = flip_rate(store, run)
+    assert (flips.value, flips.n, flips.headline) == (pytest.approx(1 / 3), 3, False)
+    assert flips.low < 1 / 3 < flips.high
+    (row,) = [row for row in store.board("sums") if row.headline]
+    assert row.value == 0.5
+
+
+def test_only_repeats_without_a_response_are_asked_again(
+    store: Store, responses: Responses, begun: Callable[..., Run]
+) -> None:
+    run = replace(begun(), repeat_fraction=1.0)
+    with pytest.raises(EngineError):
+        asked(store, Spy(stopping(6, EngineError("gone"))), [run], responses)
+    again = Spy(fours)
+    asked(store, again, [run], responses)
+    assert again.asked == run.repeated[2:]
+    assert concluded(store, run, responses).finished
+    assert (flip_rate(store, run).value, flip_rate(store, run).n) == (0.0, 4)
+
+
+def test_a_repeat_that_failed_tells_nothing_and_keeps_no_run_unfinished(
+    store: Store, responses: Responses, begun: Callable[..., Run]
+) -> None:
+    def failing_again(requests: Iterable[Request]) -> Iterator[Prediction]:
+        for request in requests:
+            failed = request.stage == REPEAT and request.sample_id == "1"
+            yield answer(request, outcome=Outcome.FAILED if failed else Outcome.ANSWERED)
+
+    run = replace(begun(), repeat_fraction=1.0)
+    asked(store, Spy(failing_again), [run], responses)
+    assert concluded(store, run, responses).finished
+    assert flip_rate(store, run).n == 3
 
 
 # --- The second model -----------------------------------------------------------------------------

@@ -46,6 +46,7 @@ def test_nothing_is_left_in_the_folder_even_while_it_is_used(
 
 
 def test_its_file_is_closed_with_it() -> None:
+    gc.collect()  # what other tests left
     before = len(os.listdir("/proc/self/fd"))
     spool: Spool[str] = Spool()
     assert len(os.listdir("/proc/self/fd")) == before + 1
