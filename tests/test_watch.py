@@ -433,7 +433,7 @@ def test_a_run_is_watched_from_another_process_to_its_end(
     going = [tick["stages"][0] for tick in ticks if tick["stages"][0]["eta_seconds"]]
     assert going
     for stage in going:
-        assert 0 < stage["samples_per_second"] < 20
+        assert stage["samples_per_second"] > 0
         assert stage["tokens_per_second"] == pytest.approx(105 * stage["samples_per_second"])
         assert stage["eta_seconds"] == pytest.approx(stage["missing"] / stage["samples_per_second"])
     assert "echo:4: 40 of 40 (100 %) · " in said
