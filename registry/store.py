@@ -9,9 +9,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from sqlalchemy import Engine, Select, bindparam, case, func, literal, text
 from sqlalchemy import select as select_columns
@@ -108,6 +108,36 @@ class RunView:
         return "finished" if self.run.finished_at else "unfinished"
 
 
+class Portion(NamedTuple):
+    """What one replica has given back of one stage of a run with one outcome, summed.
+
+    `last` is the second on the replica's clock at which the last of it came, 0 where unknown.
+    """
+
+    stage: str
+    replica: str
+    outcome: str
+    n: int
+    prompt_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    last: float
+
+
+class Snapshot(NamedTuple):
+    """How far a run is at one moment: what has come back, by stage, replica and outcome."""
+
+    run_id: int
+    benchmark: str
+    model: str
+    variant: str
+    scope: str
+    n_samples: int
+    started_at: datetime
+    finished_at: datetime | None
+    portions: Sequence[Portion] = ()
+
+
 class BoardRow(NamedTuple):
     """One number, measured or reported, with what decides on which leaderboard it stands.
 
@@ -170,6 +200,7 @@ _OF_RUN = (
     "finished_at",
     "failures_accepted",
 )
+_OF_SNAPSHOT = ("variant", "scope", "n_samples", "started_at", "finished_at")
 _OF_SCORE = (
     "run_id",
     "metric",
@@ -357,11 +388,12 @@ class Store:
     def run(self, run_id: int) -> RunView:
         """Return one run. Raises UnknownName where there is none of that id."""
         found = self.runs(run_id=run_id)
-        if not found:
-            with self.session() as session:
-                known = [str(key) for key in session.exec(select(RunRow.id))]
-            raise UnknownName("run", str(run_id), known, "podium runs")
-        return found[0]
+        return found[0] if found else self._no_run(run_id)
+
+    def _no_run(self, run_id: int) -> NoReturn:
+        with self.session() as session:
+            known = [str(key) for key in session.exec(select(RunRow.id))]
+        raise UnknownName("run", str(run_id), known, "podium runs")
 
     def runs(self, *, run_id: int | None = None, benchmark: str = "") -> list[RunView]:
         """Return runs, newest first."""
@@ -500,6 +532,52 @@ class Store:
             requests, prompt, cached, output = session.exec(totals).one()
             seconds = session.execute(_busy_seconds(run_id, stage)).scalar_one()
         return Usage(requests, prompt, cached, output, round(seconds, 3))
+
+    def snapshot(self, run_id: int) -> Snapshot:
+        """Return how far one run is. Raises UnknownName where there is none of that id."""
+        found = self._snapshots(_columns(RunRow).id == run_id)
+        return found[0] if found else self._no_run(run_id)
+
+    def unfinished(self, since: datetime) -> list[Snapshot]:
+        """Return how far the runs are that are unfinished, or have finished after `since`."""
+        finished_at = _columns(RunRow).finished_at
+        return self._snapshots(finished_at.is_(None) | (finished_at > since))
+
+    def _snapshots(self, condition: Any) -> list[Snapshot]:
+        """Return how far runs are, by id.
+
+        Their predictions are summed in one pass, which on SQLite takes about four seconds of a
+        processor for a million: whoever looks again and again must rest in between.
+        """
+        run, benchmark, model = _columns(RunRow), _columns(BenchmarkRow), _columns(ModelRow)
+        columns = (run.id, benchmark.name, model.name, *(run[name] for name in _OF_SNAPSHOT))
+        query: Select[Any] = (
+            select_columns(*columns)
+            .join_from(_table(RunRow), _table(BenchmarkRow), run.benchmark_id == benchmark.id)
+            .join(_table(ModelRow), run.model_id == model.id)
+            .where(condition)
+            .order_by(run.id)
+        )
+        with self.session() as session:
+            found = session.execute(query).all()
+            portions = _portions(session, [row[0] for row in found])
+        return [
+            Snapshot._make(
+                (*facts, _in_utc(started), ended and _in_utc(ended), portions.get(facts[0], ()))
+            )
+            for *facts, started, ended in found
+        ]
+
+    def first_failure(self, run_id: int) -> str:
+        """Return the reason of a run's first failed prediction by sample id, "" without any."""
+        row = PredictionRow
+        with self.session() as session:
+            query = (
+                select(row.reason)
+                .where(row.run_id == run_id, row.outcome == Outcome.FAILED)
+                .order_by(_plainly(session, row.sample_id), row.stage)
+            )
+            return session.exec(query.limit(1)).first() or ""
 
     def reviews(self, run_id: int) -> list[str]:
         """Return the names of the reviews that a run's responses went through."""
@@ -715,6 +793,28 @@ def _outcomes(session: Session, run_ids: Sequence[int]) -> dict[int, dict[str, i
     for run_id, outcome, n in session.exec(query):
         counts.setdefault(run_id, {})[outcome] = n
     return counts
+
+
+def _portions(session: Session, run_ids: Sequence[int]) -> dict[int, list[Portion]]:
+    row = _columns(PredictionRow)
+    ended = case((row.started > 0, row.started + row.seconds), else_=0.0)
+    tokens = [func.sum(row[f"{kind}_tokens"]) for kind in ("prompt", "cached", "output")]
+    parts = (row.run_id, row.stage, row.replica, row.outcome)
+    query: Select[Any] = (
+        select_columns(*parts, func.count(), *tokens, func.max(ended))
+        .where(row.run_id.in_(run_ids))
+        .group_by(*parts)
+        .order_by(*parts)
+    )
+    found: dict[int, list[Portion]] = {}
+    for run_id, *portion in session.execute(query):
+        found.setdefault(run_id, []).append(Portion(*portion))
+    return found
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Return the moment in UTC; SQLite does not keep the zone, and a server has its own."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _headlines(session: Session, run_ids: Sequence[int]) -> dict[int, tuple[str, float]]:

@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 python=$work/venv/bin/python
 "$python" -m pip install --quiet --upgrade 'pip>=25.1' # the first that reads [dependency-groups]
 
-tools=hub,postgres,dicom,reports,openai,plot,dev
+tools=hub,postgres,dicom,reports,openai,metrics,plot,dev
 
 # Their packaged builds are for CUDA and fail to import beside a CPU torch; Podium imports none.
 # triton compiles for GPUs only.

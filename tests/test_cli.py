@@ -259,11 +259,11 @@ def test_runs_are_listed_newest_first(podium: Type, store: Store) -> None:
     heading, second, first = podium("runs").stdout.splitlines()
     assert fields(heading) == [
         *("RUN", "BENCHMARK", "VARIANT", "SCOPE", "MODEL", "STATUS"),
-        *("SAMPLES", "ANSWERED", "FAILED", "SCORE", "STARTED"),
+        *("SAMPLES", "ANSWERED", "FAILED", "PROGRESS", "SCORE", "STARTED"),
     ]
     run = ["clock", "default", "full"]
     assert fields(first)[:10] == ["1", *run, "acme/one", "finished", "4", "4", "0", "0.500"]
-    assert fields(second)[:9] == ["2", *run, "acme/two", "unfinished", "4", "1", "1"]
+    assert fields(second)[:11] == ["2", *run, "acme/two", "unfinished", "4", "1", "1", "50", "%"]
 
 
 def test_runs_can_be_chosen_by_benchmark_model_and_state(podium: Type, store: Store) -> None:

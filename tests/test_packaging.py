@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 ROOMS = ("evaluators", "plugins", "registry")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-TOOLS = ("hub", "postgres", "dicom", "reports", "openai", "plot", "dev")
+TOOLS = ("hub", "postgres", "dicom", "reports", "openai", "metrics", "plot", "dev")
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
 
 FORMATS = ("table", "json", "csv", "markdown")
 
@@ -148,6 +151,11 @@ def _print_json(value: Any) -> None:
     click.echo(json.dumps(_plain(value), ensure_ascii=False, indent=2))
 
 
+def print_json_line(record: Record) -> None:
+    """Print a record as one line of JSON, for what goes on and on."""
+    click.echo(json.dumps(_plain(record), ensure_ascii=False))
+
+
 def _print_csv(rows: Sequence[Sequence[Any]]) -> None:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -248,9 +256,18 @@ def _bold(text: str) -> str:
 def _print_rich(
     headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]
 ) -> None:
+    # Inside: see rich_table.
+    from rich.console import Console
+
+    Console().print(rich_table(headings, rows, right))
+
+
+def rich_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]
+) -> "RichTable":
+    """Return a table as a terminal draws it; `right` says which columns end in a line."""
     # Inside: only a terminal needs it, and `podium --help` must not wait for it.
     from rich import box
-    from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
@@ -259,7 +276,7 @@ def _print_rich(
         table.add_column(Text(heading), justify="right" if is_right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # Text, not str: no markup is read in a name
-    Console().print(table)
+    return table
 
 
 def _print_plain(

@@ -3,7 +3,10 @@
 `podium runs diff A B` is words of the same command: options may then stand anywhere, as before.
 """
 
+import threading
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,18 +15,21 @@ from registry.cli.completion import complete_benchmark, complete_model, complete
 from registry.cli.context import Podium, examples, pass_podium
 from registry.cli.diff import show_diff
 from registry.cli.output import (
+    FORMATS,
     Column,
     Page,
     Record,
     Table,
-    format_option,
     show,
     show_page,
     text_of,
 )
+from registry.cli.watch import watch_run
+from registry.errors import MissingExtra
+from registry.pace import percentage
 
 if TYPE_CHECKING:
-    from registry.store import RunView
+    from registry.store import RunView, Snapshot
     from registry.tables import ScoreRow
 
 COLUMNS = (
@@ -36,6 +42,7 @@ COLUMNS = (
     Column("samples", "n_samples"),
     Column("answered", "answered"),
     Column("failed", "failed"),
+    Column("progress", lambda run: _progress(run)),
     Column("score", "score"),
     Column("started", "started_at"),
 )
@@ -76,6 +83,22 @@ IDENTITY = (
     "options",
     "failures_accepted",
 )
+PROMETHEUS = "prometheus"
+LOOPBACK = "127.0.0.1"
+RECENT = timedelta(hours=1)
+"""For how long a finished run is still told to Prometheus, so that its end is seen."""
+
+
+def _address(
+    _context: click.Context, parameter: click.Parameter, value: str
+) -> tuple[str, int] | None:
+    """Split HOST:PORT; without a host it is this machine's loopback."""
+    if not value:
+        return None
+    host, _, port = value.rpartition(":")
+    if not port.isdecimal() or int(port) > 65_535:
+        raise click.BadParameter(f"'{value}' has no port. Write: {LOOPBACK}:9464", param=parameter)
+    return host.strip("[]") or LOOPBACK, int(port)
 
 
 @click.command(
@@ -83,6 +106,8 @@ IDENTITY = (
         "podium runs",
         "podium runs --benchmark mmlu --unfinished",
         "podium runs 41",
+        "podium runs 41 --watch",
+        "podium runs --serve-metrics 127.0.0.1:9464",
         "podium runs 41 --format json",
         "podium runs diff 41 42 --items",
     )
@@ -100,7 +125,30 @@ IDENTITY = (
 )
 @click.option("--unfinished", is_flag=True, help="Only those that can be resumed.")
 @click.option("--items", is_flag=True, help="With diff: list all items that flipped.")
-@format_option
+@click.option("--watch", is_flag=True, help="Show the run again and again until it is finished.")
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.1),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --watch: how often.",
+)
+@click.option(
+    "--serve-metrics",
+    default="",
+    metavar="HOST:PORT",
+    callback=_address,
+    help="Answer Prometheus there until Ctrl-C.",
+)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice((*FORMATS, PROMETHEUS)),
+    default=FORMATS[0],
+    show_default=True,
+    help="How to print it.",
+)
 @pass_podium
 def runs(
     podium: Podium,
@@ -109,9 +157,22 @@ def runs(
     model: str,
     unfinished: bool,
     items: bool,
+    watch: bool,
+    every: float,
+    serve_metrics: tuple[str, int] | None,
     style: str,
 ) -> None:
-    """List the runs, show one, or say how two differ."""
+    """List the runs, show one, or say how two differ.
+
+    To Prometheus go one run, or all that are unfinished or have finished within the last hour. With
+    --watch, JSON is one line a look.
+    """
+    if watch:
+        _watch(podium, words, every, style)
+        return
+    if serve_metrics or style == PROMETHEUS:
+        _measure(podium, words, benchmark, model, serve_metrics)
+        return
     match words:
         case ():
             _show_runs(podium, benchmark, model, unfinished=unfinished, style=style)
@@ -127,6 +188,50 @@ def _id(word: str) -> int:
     if not word.isdecimal():
         raise click.BadParameter(f"'{word}' is no run's ID. List the runs with: podium runs")
     return int(word)
+
+
+def _watch(podium: Podium, words: Sequence[str], every: float, style: str) -> None:
+    if len(words) != 1:
+        raise click.UsageError("Say which run to watch: podium runs ID --watch")
+    if style not in ("table", "json"):
+        raise click.UsageError("What is watched is shown as it is, or with: --format json")
+    watch_run(podium, _id(words[0]), every, style)
+
+
+def _measure(
+    podium: Podium,
+    words: Sequence[str],
+    benchmark: str,
+    model: str,
+    address: tuple[str, int] | None,
+) -> None:
+    """Print runs in Prometheus' format, or serve them at the address until Ctrl-C."""
+    if len(words) > 1:
+        raise click.UsageError("Prometheus gets runs: podium runs [ID] --format prometheus")
+    try:
+        from registry.cli import prometheus
+    except ImportError as error:
+        raise MissingExtra("metrics for Prometheus", "metrics") from error
+
+    def read() -> "Sequence[Snapshot]":
+        if words:
+            return [podium.store.snapshot(_id(words[0]))]
+        found = podium.store.unfinished(datetime.now(UTC) - RECENT)
+        return [r for r in found if benchmark in ("", r.benchmark) and model in ("", r.model)]
+
+    _check(podium, benchmark, model)
+    text = prometheus.text_of_runs(read())
+    if address is None:
+        click.echo(text, nl=False)
+        return
+    server = prometheus.serve(read, *address)
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    url = f"http://{host}:{server.server_port}/metrics"
+    click.echo(f"Prometheus finds the runs at {url}; Ctrl-C ends it.", err=True)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
 
 
 def _show_runs(podium: Podium, benchmark: str, model: str, *, unfinished: bool, style: str) -> None:
@@ -161,11 +266,18 @@ def listed_run(view: "RunView") -> dict[str, Any]:
         "n_samples": run.n_samples,
         "answered": sum(n for outcome, n in outcomes.items() if outcome != "failed"),
         "failed": outcomes.get("failed", 0),
+        "progress": sum(outcomes.values()) / run.n_samples if run.n_samples else None,
         "metric": view.metric,
         "score": view.score,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
     }
+
+
+def _progress(run: Record) -> str:
+    """Return how much of an unfinished run has come back; of others nobody asks."""
+    returned, total = run["answered"] + run["failed"], run["n_samples"]
+    return "" if run["finished_at"] or not total else percentage(returned, total)
 
 
 def _show_run(podium: Podium, run_id: int, style: str) -> None:
