@@ -225,6 +225,19 @@ def test_every_board_of_a_benchmark_has_ranks_of_its_own(podium: Callable[..., R
     assert len({(board["group"], board["metric"]) for board in boards}) == 6
 
 
+def test_a_ranking_across_groups_is_refused_with_what_differs(
+    podium: Callable[..., Result],
+) -> None:
+    groups = [f"classification-top5, {labels} labels" for labels in ("adjudicated", "public")]
+    words = ("mimic-cxr", "--variant", "classification, top-5 conditions", "--group")
+    own = shown(podium, *words, groups[0])
+    assert (own["variant"], own["n_models"]) == (words[2], 11)
+    refused = CliRunner().invoke(main, ["leaderboard", *words, groups[1]], prog_name="podium")
+    assert refused.exit_code == 1
+    assert f"the group differs: '{words[2]}' is of the group '{groups[0]}'" in refused.stderr
+    assert "--variant 'classification, top-5 conditions'" in refused.stderr
+
+
 def test_a_rank_is_explained_by_its_number_and_those_it_hides(
     podium: Callable[..., Result],
 ) -> None:

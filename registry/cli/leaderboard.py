@@ -296,10 +296,13 @@ class Boards:
             self._check("metric", [asked.metric], metrics)
         if asked.group:
             self._check("group", [asked.group], {row.group for row in rows})
+        variant = asked.variant and self._variant(asked.variant)
+        if asked.group and variant:
+            self._check_shared(variant, asked.group)
         board = board_of(
             rows,
-            variant=asked.variant and self._variant(asked.variant),
-            name=asked.group,
+            variant=variant,
+            name="" if variant else asked.group,
             scope=asked.scope or "",
             version=asked.version,
             items=asked.items,
@@ -352,6 +355,18 @@ class Boards:
                 if option in ("metric", "group"):
                     listing = f"podium leaderboard {self.benchmark}"
                 raise UnknownName(f"{option} of {self.benchmark}", word, names, listing)
+
+    def _check_shared(self, variant: str, group: str) -> None:
+        """Refuse to rank a variant in a group that it does not compare with."""
+        own = {row.group for row in self.rows if row.variant == variant}
+        if own and group not in own:
+            (other,) = own
+            whose = f"of the group '{other}'" if other else "a group of its own"
+            alone = shlex.join(["podium", "leaderboard", self.benchmark, "--variant", variant])
+            raise RegistryError(
+                f"the group differs: '{variant}' is {whose}, and no score of it compares with "
+                f"'{group}'. Rank it with: {alone}"
+            )
 
     def _variant(self, typed: str) -> str:
         """Return the full name of the variant; some of its words are enough. Raises UnknownName."""
