@@ -152,16 +152,23 @@ class Cluster:
         """Connect.
 
         Without an explicit address Ray would join whatever cluster a crashed program left behind.
+        Raises EngineError where there is none at the address.
         """
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        with self.chatter:
-            ray.init(
-                address=self._address or "local",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                include_dashboard=None if self._address else False,
-                runtime_env=_runtime(self._address),
-            )
+        try:
+            with self.chatter:
+                ray.init(
+                    address=self._address or "local",
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    include_dashboard=None if self._address else False,
+                    runtime_env=_runtime(self._address),
+                )
+        except ConnectionError as error:
+            raise EngineError(
+                f"there is no Ray cluster at {self._address}: {error}. "
+                f"See whether it is up with: ray status --address {self._address}"
+            ) from error
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
@@ -195,6 +202,9 @@ def predict(
         processor = build_processor(
             _processor_config(serving),
             postprocess=lambda row: {"prediction": row["prediction"]},
+            # Without a CPU, since replicas may have taken all.
+            preprocess_map_kwargs={"num_cpus": 0},
+            postprocess_map_kwargs={"num_cpus": 0},
         )
         # A copy: to assign the field would run Ray's validator again, which then asks for a GPU.
         stage = processor.get_stage_by_name(STAGE)
