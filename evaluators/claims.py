@@ -23,15 +23,11 @@ class Claims:
 
     def take(self, run_id: int) -> bool:
         """Claim a run, and return whether it is this process's now."""
-        if run_id in self._held:
-            return True
-        lock = self._opened(f"run-{run_id}")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return False
-        self._held[run_id] = lock
+        if run_id not in self._held:
+            try:
+                self._held[run_id] = self._lock(f"run-{run_id}", wait=False)
+            except BlockingIOError:
+                return False
         return True
 
     def demand(self, run_id: int) -> None:
@@ -45,21 +41,25 @@ class Claims:
     @contextmanager
     def choosing(self) -> Iterator[None]:
         """Let no other process look for runs to claim while this one does."""
-        lock = self._opened("choosing")
+        lock = self._lock("choosing", wait=True)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
             os.close(lock)
 
-    def __contains__(self, run_id: int) -> bool:
-        return run_id in self._held
-
     def release(self) -> None:
         """Give all runs back; the end of the process does so too."""
         while self._held:
-            os.close(self._held.popitem()[1])
+            _, lock = self._held.popitem()
+            os.close(lock)
 
-    def _opened(self, name: str) -> int:
+    def _lock(self, name: str, *, wait: bool) -> int:
+        """Return a locked file, to be closed. Raises BlockingIOError instead of waiting for it."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        return os.open(self._folder / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        file = os.open(self._folder / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(file)
+            raise
+        return file

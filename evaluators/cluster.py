@@ -134,18 +134,25 @@ class Cluster:
         """Connect.
 
         Without an explicit address Ray would join whatever cluster a crashed program left behind.
+        Raises EngineError where there is none at the address.
         """
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         # Ray gives way to everything else on its machine; but what it serves is the work here.
         os.environ.setdefault("RAY_worker_niceness", "0")
-        with self.chatter:
-            ray.init(
-                address=self._address or "local",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                include_dashboard=None if self._address else False,
-                runtime_env=_runtime(self._address),
-            )
+        try:
+            with self.chatter:
+                ray.init(
+                    address=self._address or "local",
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    include_dashboard=None if self._address else False,
+                    runtime_env=_runtime(self._address),
+                )
+        except ConnectionError as error:
+            raise EngineError(
+                f"there is no Ray cluster at {self._address}: {error}. "
+                f"See whether it is up with: ray status --address {self._address}"
+            ) from error
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False

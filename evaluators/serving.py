@@ -106,8 +106,7 @@ class VllmEngine:
 
         options = self._options
         cores = most_cores(cluster.nodes()) if options.address else os.cpu_count()
-        workers = options.models_at_once * options.replicas * workers_of(self._arguments)
-        threads = max((cores or 1) // workers, 1)
+        threads = threads_of(options, self._arguments, cores or 1)
         environment = worker_environment(self._model, options.device, threads)
         if not options.address:
             environment[LOG_VARIABLE] = str(cluster.log_file)
@@ -161,6 +160,11 @@ def most_cores(nodes: Iterable[Mapping[str, float]]) -> int:
 def workers_of(arguments: Mapping[str, Any]) -> int:
     """Return how many workers one replica is, given vLLM's arguments."""
     return math.prod(arguments.get(name, 1) for name in PARALLEL)
+
+
+def threads_of(options: EngineOptions, arguments: Mapping[str, Any], cores: int) -> int:
+    """Return how many threads each worker has, where all replicas of all models share the cores."""
+    return max(cores // (options.models_at_once * options.replicas * workers_of(arguments)), 1)
 
 
 def executor(arguments: Mapping[str, Any], device: str) -> dict[str, str]:

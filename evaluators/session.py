@@ -20,6 +20,7 @@ from evaluators.private import Responses
 from evaluators.progress import counted
 from evaluators.report import show_runs
 from evaluators.selection import Narrowing, Selection, select
+from evaluators.serving import PARALLEL
 from evaluators.side_by_side import side_by_side
 from registry import (
     DatasetError,
@@ -250,14 +251,13 @@ def _judged(options: Options, selection: Selection) -> Planned:
             f"{selection.benchmark.name} ({selection.variant.name}) needs a second model, its "
             f"{selection.task.review.name}{_official(selection)}. Name one with: --judge SPEC"
         )
-    sizes = {"tensor_parallel_size": options.tensor_parallel_size}
-    sizes |= {"pipeline_parallel_size": options.pipeline_parallel_size}
+    sizes = {name: getattr(options, name) for name in PARALLEL}
+    parallel = {name: str(size) for name, size in sizes.items() if size > 1}
     itself = replace(
         options,
         judge=options.model,
         judge_url=options.base_url,
-        judge_arguments={name: str(size) for name, size in sizes.items() if size > 1}
-        | dict(options.engine_arguments),
+        judge_arguments=parallel | dict(options.engine_arguments),
     )
     return Planned(itself, selection)
 
@@ -471,18 +471,22 @@ def _ask_at_once(command: Command, evaluations: Sequence[Evaluation]) -> list[Ev
     """Ask the models side by side; returns those that answered, as `_ask_in_turn` does."""
     engines = [each.engine for each in evaluations if each.engine is not None]
     total = sum(_outstanding(command.podium, run) for each in evaluations for run in each.runs)
-    with _stopping(*engines), counted(f"{len(engines)} models", total) as count:
-        one_at_a_time = Lock()
+    one_at_a_time = Lock()
+    try:
+        with _stopping(*engines), counted(f"{len(engines)} models", total) as count:
 
-        def on_answer(prediction: Prediction) -> None:
-            with one_at_a_time:
-                count(prediction)
+            def on_answer(prediction: Prediction) -> None:
+                with one_at_a_time:
+                    count(prediction)
 
-        def ask_one(place: int, engine: Engine) -> None:
-            runs = evaluations[place].runs
-            ask(command.podium.store, engine, runs, command.responses, on_answer)
+            def ask_one(place: int, engine: Engine) -> None:
+                runs = evaluations[place].runs
+                ask(command.podium.store, engine, runs, command.responses, on_answer)
 
-        errors = side_by_side(engines, ask_one)
+            errors = side_by_side(engines, ask_one)
+    finally:
+        for engine in engines:
+            engine.close()
     for engine, error in zip(engines, errors, strict=True):
         if isinstance(error, Exception) and not isinstance(error, StoreError):
             _say_failed(engine, error)

@@ -1,8 +1,8 @@
 """From a model's name to how it is served; a name that is no model ends with what to type."""
 
 import json
-import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,20 @@ from evaluators.serving import (
     Model,
     VllmEngine,
     cluster_is_local,
+    device_of,
     engine_arguments,
+    executor,
     find_model,
     installed_version,
+    most_cores,
+    threads_of,
     worker_environment,
+    workers_of,
 )
 from registry import EngineError, EngineOptions, MissingExtra
 
 CONFIG = {"model_type": "gemma3_text", "dtype": "bfloat16", "max_position_embeddings": 32768}
+CPU = EngineOptions(device="cpu")
 Folder = Callable[..., Path]
 
 
@@ -43,11 +49,6 @@ def folder(tmp_path: Path) -> Folder:
 @pytest.fixture
 def cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "has_gpu", lambda: False)
-
-
-@pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "has_gpu", lambda: True)
 
 
 def complaint(spec: str) -> str:
@@ -232,10 +233,8 @@ def model(**config: Any) -> Model:
         ("{a: 1}", "{a: 1}"),
     ],
 )
-def test_a_setting_is_json_where_it_is_json_and_a_word_otherwise(
-    text: str, value: object, gpu: None
-) -> None:
-    options = EngineOptions(arguments={"anything": text})
+def test_a_setting_is_json_where_it_is_json_and_a_word_otherwise(text: str, value: object) -> None:
+    options = EngineOptions(device="gpu", arguments={"anything": text})
     assert engine_arguments(model(), options)["anything"] == value
 
 
@@ -249,10 +248,8 @@ def test_a_setting_is_json_where_it_is_json_and_a_word_otherwise(
         ({}, "auto"),
     ],
 )
-def test_weights_keep_their_type_and_the_head_is_exact(
-    config: dict[str, Any], dtype: str, gpu: None
-) -> None:
-    arguments = engine_arguments(model(**config), EngineOptions())
+def test_weights_keep_their_type_and_the_head_is_exact(config: dict[str, Any], dtype: str) -> None:
+    arguments = engine_arguments(model(**config), EngineOptions(device="gpu"))
     assert arguments["dtype"] == dtype
     assert arguments["hf_overrides"] == {"head_dtype": "float32"}
     assert arguments["trust_remote_code"] is False
@@ -268,40 +265,118 @@ def test_weights_keep_their_type_and_the_head_is_exact(
     ],
 )
 def test_on_a_cpu_the_context_is_short_unless_it_is_told(
-    config: dict[str, Any], context: int, cpu: None
+    config: dict[str, Any], context: int
 ) -> None:
-    assert engine_arguments(model(**config), EngineOptions())["max_model_len"] == context
-    told = EngineOptions(arguments={"max_model_len": "8192"})
+    assert engine_arguments(model(**config), CPU)["max_model_len"] == context
+    told = replace(CPU, arguments={"max_model_len": "8192"})
     assert engine_arguments(model(**config), told)["max_model_len"] == 8192
 
 
-def test_on_a_gpu_the_context_is_the_model_s(gpu: None) -> None:
-    assert "max_model_len" not in engine_arguments(model(), EngineOptions())
+def test_on_a_gpu_the_context_is_the_model_s() -> None:
+    assert "max_model_len" not in engine_arguments(model(), EngineOptions(device="gpu"))
+
+
+def test_a_replica_of_several_workers_says_so_to_vllm_and_one_alone_says_nothing() -> None:
+    asked = replace(CPU, tensor_parallel_size=4, pipeline_parallel_size=2)
+    arguments = engine_arguments(model(), asked)
+    assert (arguments["tensor_parallel_size"], arguments["pipeline_parallel_size"]) == (4, 2)
+    assert workers_of(arguments) == 8
+    assert not {"tensor_parallel_size", "pipeline_parallel_size"} & {
+        *engine_arguments(model(), CPU)
+    }
+    by_setting = engine_arguments(model(), replace(CPU, arguments={"tensor_parallel_size": "2"}))
+    assert workers_of(by_setting) == 2
+
+
+@pytest.mark.parametrize("value", ["two", "0", "2.0", "true"])
+def test_a_number_of_workers_that_is_none_says_what_to_type(value: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        engine_arguments(model(), replace(CPU, arguments={"pipeline_parallel_size": value}))
+    assert caught.value.message.endswith("Type: --pipeline-parallel-size 2")
+
+
+@pytest.mark.parametrize(
+    ("device", "workers", "chosen"), [("cpu", 2, "mp"), ("cpu", 1, None), ("gpu", 2, None)]
+)
+def test_only_on_cpus_the_workers_of_a_replica_are_its_own_processes(
+    device: str, workers: int, chosen: str | None
+) -> None:
+    made = executor({"tensor_parallel_size": workers}, device)
+    assert made.get("distributed_executor_backend") == chosen
+
+
+# --- What it runs on ------------------------------------------------------------------------------
+
+HEAD, CORES, CARDS = {"memory": 8e9}, {"CPU": 16.0}, {"CPU": 8.0, "GPU": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "device"),
+    [([CORES], "cpu"), ([CARDS], "gpu"), ([CORES, CARDS], "gpu"), ([CORES, CORES], "cpu")],
+)
+def test_a_cluster_s_nodes_decide_and_not_the_machine_that_asks(
+    nodes: list[dict[str, float]], device: str, cpu: None
+) -> None:
+    assert device_of(nodes, "head:6379") == device
+
+
+def test_a_cluster_that_has_no_worker_yet_must_be_told() -> None:
+    with pytest.raises(EngineError) as caught:
+        device_of([], "head:6379")
+    assert "the Ray cluster at head:6379 has no worker yet" in caught.value.message
+    assert caught.value.message.endswith("--device gpu (or cpu)")
+
+
+def test_the_largest_node_says_how_many_cores_there_are() -> None:
+    assert most_cores([HEAD, CORES, CARDS]) == 16
+    assert most_cores([]) == 0
+
+
+@pytest.mark.parametrize("typed", ["cpu", "gpu"])
+def test_what_is_typed_goes_before_what_is_there(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.setattr(serving, "installed_version", lambda: "0.29.0")
+    monkeypatch.setattr(serving, "has_gpu", lambda: typed == "cpu")
+    # With an address, and yet nothing is connected to.
+    options = EngineOptions(device=typed, address="10.255.255.1:6379")
+    settings = VllmEngine(str(folder()), options).identity.settings
+    assert ("enforce_eager" in settings) is (typed == "cpu")
 
 
 # --- The replicas' environment --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("replicas", "threads"), [(1, "8"), (2, "4"), (3, "2"), (8, "1"), (9, "1")]
+    ("options", "threads"),
+    [
+        ({}, 8),
+        ({"replicas": 2}, 4),
+        ({"replicas": 3}, 2),
+        ({"replicas": 9}, 1),
+        ({"replicas": 2, "tensor_parallel_size": 2}, 2),
+        ({"replicas": 2, "models_at_once": 2}, 2),
+    ],
 )
-def test_replicas_share_the_cores_and_none_binds_to_the_first(
-    monkeypatch: pytest.MonkeyPatch, cpu: None, replicas: int, threads: str
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+def test_all_workers_of_a_machine_share_its_cores(options: dict[str, int], threads: int) -> None:
+    asked = replace(CPU, **options)
+    assert threads_of(asked, engine_arguments(model(), asked), cores=8) == threads
+
+
+def test_no_replica_binds_to_the_first_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "5")
-    environment = worker_environment(model(), replicas)
-    assert environment["OMP_NUM_THREADS"] == threads
+    environment = worker_environment(model(), "cpu", 3)
+    assert environment["OMP_NUM_THREADS"] == "3"
     assert environment["VLLM_CPU_OMP_THREADS_BIND"] == "nobind"
     assert environment["VLLM_CPU_KVCACHE_SPACE"] == "5"
 
 
-def test_nothing_calls_home_and_a_folder_needs_no_hub(folder: Folder, gpu: None) -> None:
-    local = worker_environment(find_model(str(folder())), 1)
+def test_nothing_calls_home_and_a_folder_needs_no_hub(folder: Folder) -> None:
+    local = worker_environment(find_model(str(folder())), "gpu", 1)
     assert local["VLLM_NO_USAGE_STATS"] == local["DO_NOT_TRACK"] == local["HF_HUB_OFFLINE"] == "1"
     assert local["RAY_USAGE_STATS_ENABLED"] == "0"
     assert "OMP_NUM_THREADS" not in local
-    assert "HF_HUB_OFFLINE" not in worker_environment(model(), 1)
+    assert "HF_HUB_OFFLINE" not in worker_environment(model(), "gpu", 1)
 
 
 @pytest.mark.parametrize(

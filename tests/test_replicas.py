@@ -1,0 +1,223 @@
+"""A real Ray places, feeds and stops replicas on the CPUs; a stub answers in them."""
+
+import asyncio
+import os
+import pickle
+import threading
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from evaluators.serving import device_of, executor
+from registry import Prediction, Prompt, Request
+
+if TYPE_CHECKING:
+    from evaluators.cluster import Cluster, Serving
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # Ray's own, of what it imports and leaves open
+]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> ModuleType:
+    """Return the module; to import it takes too long for those who run other tests."""
+    pytest.importorskip("ray")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from evaluators import cluster
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def session(cluster: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Cluster"]:
+    """Connect to a private cluster, for all tests of this file."""
+    with cluster.Cluster("", tmp_path_factory.mktemp("ray") / "ray.log") as session:
+        yield session
+
+
+def stub() -> type:
+    """Return what stands in for a replica: it answers with its model's name and its process."""
+    from ray.llm._internal.batch.stages.base import StatefulStageUDF
+
+    class Stub(StatefulStageUDF):
+        def __init__(self, column: str, keys: list[str], **settings: Any) -> None:
+            super().__init__(column, keys)
+            self._model, self._halt = settings["model"], settings["halt"]
+
+        async def udf(self, batch: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+            for row in batch:
+                await asyncio.sleep(0.01)
+                request = pickle.loads(row["request"])
+                prediction = Prediction(
+                    run_id=request.run_id,
+                    sample_id=request.sample_id,
+                    stage=request.stage,
+                    text=os.path.basename(self._model),
+                    replica=str(os.getpid()),
+                )
+                halted = await self._halt.called.remote()
+                answer = pickle.dumps(None if halted else prediction)
+                yield {"__idx_in_batch": row["__idx_in_batch"], "prediction": answer}
+
+    return Stub
+
+
+@pytest.fixture(autouse=True)
+def _stubs(cluster: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "Replica", stub())
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> list[str]:
+    """Return folders that look like models as far as Ray Data LLM looks."""
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "config.json").write_text('{"model_type": "llama"}')
+    return [str(folder) for folder in folders]
+
+
+def serving(session: "Cluster", model: str, **settings: Any) -> "Serving":
+    from evaluators.cluster import Serving
+
+    about: dict[str, Any] = {"replicas": 1, "device": "cpu", "rows_a_block": 4, "arguments": {}}
+    return Serving(model=model, log_file=session.log_file, environment={}, **about | settings)
+
+
+def requests(n: int) -> list[Request]:
+    return [Request(1, str(i), Prompt(question="?")) for i in range(n)]
+
+
+def names(predictions: list[Prediction]) -> list[int]:
+    return sorted(int(p.sample_id) for p in predictions)
+
+
+def test_replicas_may_take_every_core_and_each_answers_something(
+    cluster: ModuleType, session: "Cluster", models: list[str]
+) -> None:
+    served = serving(session, models[0], replicas=os.cpu_count())
+    made = list(cluster.predict(session, served, requests(200), cluster.Stop()))
+    assert names(made) == list(range(200))
+    assert len({p.replica for p in made}) == os.cpu_count()
+
+
+def test_one_model_after_the_other_is_served_in_one_session(
+    cluster: ModuleType, session: "Cluster", models: list[str]
+) -> None:
+    for model in models:
+        served = serving(session, model, replicas=os.cpu_count())
+        made = list(cluster.predict(session, served, requests(20), cluster.Stop()))
+        assert (names(made), {p.text for p in made}) == (list(range(20)), {Path(model).name})
+
+
+def test_two_models_are_served_at_the_same_time_in_one_session(
+    cluster: ModuleType, session: "Cluster", models: list[str]
+) -> None:
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("needs two cores")
+    meeting = threading.Barrier(2)
+    made: dict[str, list[Prediction]] = {}
+
+    def ask(model: str) -> None:
+        answers = cluster.predict(session, serving(session, model), requests(60), cluster.Stop())
+        first = next(answers)
+        meeting.wait(timeout=120)  # each has answered something before any has ended
+        made[model] = [first, *answers]
+
+    threads = [threading.Thread(target=ask, args=(model,), daemon=True) for model in models]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=240)
+    assert [names(made[model]) for model in models] == [list(range(60))] * 2
+    assert [{p.text for p in made[model]} for model in models] == [{"first"}, {"second"}]
+
+
+def test_the_word_to_stop_ends_one_model_early(
+    cluster: ModuleType, session: "Cluster", models: list[str]
+) -> None:
+    stop = cluster.Stop()
+    answers = cluster.predict(session, serving(session, models[0]), requests(2000), stop)
+    made = [next(answers)]
+    stop.say()
+    made += answers
+    assert 0 < len(made) < 2000
+    said_before = cluster.Stop()
+    said_before.say()
+    assert not list(
+        cluster.predict(session, serving(session, models[0]), requests(20), said_before)
+    )
+
+
+# --- Where replicas are placed --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("device", "sizes", "placed"),
+    [
+        ("gpu", {}, {"num_gpus": 1, "num_cpus": 1}),
+        ("cpu", {}, {"num_cpus": 1}),
+        # vLLM's workers have no Ray actors on CPUs: one actor takes what all of them need.
+        ("cpu", {"tensor_parallel_size": 2, "pipeline_parallel_size": 2}, {"num_cpus": 4}),
+    ],
+)
+def test_a_replica_in_one_piece_takes_what_its_workers_need(
+    cluster: ModuleType,
+    session: "Cluster",
+    device: str,
+    sizes: dict[str, int],
+    placed: dict[str, int],
+) -> None:
+    assert resources(placement(cluster, session, device, sizes)) == placed
+
+
+def test_on_gpus_each_worker_of_a_replica_has_a_bundle_of_its_placement_group(
+    cluster: ModuleType, session: "Cluster", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups: list[dict[str, Any]] = []
+    monkeypatch.setattr(cluster.ray.util, "placement_group", lambda **group: groups.append(group))
+    sizes = {"tensor_parallel_size": 4, "pipeline_parallel_size": 2}
+    arguments = placement(cluster, session, "gpu", sizes)
+    assert resources(arguments) == {"num_gpus": 0}  # they are the group's
+    with pytest.raises(ValueError, match="placement_group needs to be an instance"):
+        arguments["ray_remote_args_fn"]()  # which the patched function does not return
+    assert groups == [{"strategy": "PACK", "bundles": [{"CPU": 1.0, "GPU": 1.0}] * 8}]
+
+
+def placement(
+    cluster: ModuleType, session: "Cluster", device: str, sizes: dict[str, int]
+) -> dict[str, Any]:
+    """Return what Ray Data LLM makes of our configuration, as arguments of its actors."""
+    from ray.llm._internal.batch.stages.vllm_engine_stage import vLLMEngineStage
+
+    arguments = sizes | executor(sizes, device)
+    config = cluster._processor_config(
+        serving(session, "model", device=device, arguments=arguments)
+    )
+    stage = vLLMEngineStage(
+        fn_constructor_kwargs={
+            "engine_kwargs": dict(config.engine_kwargs),
+            "placement_group_config": config.placement_group_config,
+        },
+        map_batches_kwargs={},
+    )
+    return stage.map_batches_kwargs
+
+
+def resources(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name.startswith("num_")}
+
+
+# --- What a cluster says of itself ----------------------------------------------------------------
+
+
+def test_the_nodes_say_what_they_have(session: "Cluster") -> None:
+    (node,) = session.nodes()
+    assert node["CPU"] == os.cpu_count()
+    assert device_of([node], "") == ("gpu" if node.get("GPU") else "cpu")
