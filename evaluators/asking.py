@@ -26,6 +26,7 @@ from evaluators import wire
 from evaluators.address import EXAMPLE, KEYS, Address, api_key
 from evaluators.prompts import Unanswerable
 from evaluators.reasons import cleaned
+from evaluators.retrying import GAVE_UP
 from registry import BadImage, EngineError, Outcome, Prediction, Request
 
 TRANSIENT = frozenset({408, 409, 425, 429})
@@ -106,7 +107,8 @@ class Asker:
             reason = self._reason(error, request)
             if problem := self._hopeless(error, request):
                 raise EngineError(f"{self._address.name} ({reason}) {problem}") from None
-            prediction = _failed(request, reason)
+            tried = f"{GAVE_UP}{tally.sent} attempts: " if _may_pass(error) else ""
+            prediction = _failed(request, tried + reason)
         except wire.NoLogprobs as error:
             raise EngineError(
                 f"{self._dialect.model} at {self._address.name} {error}. {WAY_OUT}"

@@ -516,7 +516,7 @@ def test_attempts_are_bounded_and_the_others_go_on(server: Server) -> None:
     predictions = ask(server, "Broken", "Right", attempts=2)
     assert [p.outcome for p in predictions] == [Outcome.FAILED, Outcome.ANSWERED]
     assert predictions[0].requests == server.seen.times("Broken") == 2
-    assert predictions[0].reason == "500 InternalServerError: oh"
+    assert predictions[0].reason == "gave up after 2 attempts: 500 InternalServerError: oh"
 
 
 @pytest.mark.parametrize("question", ["Hanging", "Dripping"])
