@@ -81,60 +81,63 @@ class Divider:
         return quotient(request, self._seconds, replica)
 
 
+class Loader:
+    """Loads no model, in no time."""
+
+    def __init__(self, how: str) -> None:
+        self._how = how
+
+    def fatal(self) -> tuple[type[BaseException], ...]:
+        return ()
+
+    def __call__(self) -> Divider:
+        print(f"replica {os.getpid()} loads", flush=True)
+        if self._how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Divider(0.0 if self._how == "older" else float(self._how) / 1000)
+
+
 class SimulatedEngine:
     """Serves no model, on real replicas."""
 
     local = True
 
     def __init__(self, how: str, options: EngineOptions) -> None:
-        self._how, self._options = how, options
+        from evaluators.cluster import Stop
+
+        self._how, self._options, self._stop = how, options, Stop()
         self.identity = Identity(model="simulated", engine="simulated", takes_images=False)
 
     def predict(self, requests: Iterable[Request]) -> Iterator[Prediction]:
         from ray import cloudpickle
 
         from evaluators import cluster
+        from evaluators.replica import LOG_VARIABLE
+        from evaluators.serving import opened_cluster
 
+        session = opened_cluster(self._options)
         cloudpickle.register_pickle_by_value(sys.modules[__name__])
-        cluster.Replica = replica(self._how)  # type: ignore[misc]
         if self._how == "older":
             cluster.installed = lambda: {"vllm": "0.1.0"}
-        home = podium_home()
-        home.mkdir(parents=True, exist_ok=True)
-        log = home / "replicas.log"
+        log = podium_home() / "replicas.log"
         serving = cluster.Serving(
-            model=str(home),
+            model=str(podium_home()),
             arguments={},
-            log_file=log,
+            log_file=session.log_file,
             replicas=self._options.replicas,
-            address=self._options.address,
-            environment={} if self._options.address else {cluster.LOG_VARIABLE: str(log)},
+            device="cpu",
+            environment={} if self._options.address else {LOG_VARIABLE: str(log)},
             rows_a_block=4,
             blocks_at_once=2,
         )
-        yield from cluster.predict(serving, requests)
+        loader = Loader(self._how)
+        yield from cluster.predict(session, serving, requests, self._stop, lambda _: loader)
 
     def stop(self) -> None:
-        from evaluators import cluster
-
-        cluster.halt()
+        self._stop.say()
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def replica(how: str) -> type:
-    """Return a replica that loads no model."""
-    from evaluators import cluster
-
-    class Simulated(cluster.Replica):
-        def _engine(self) -> Divider:
-            print(f"replica {os.getpid()} loads", flush=True)
-            if how == "killed":
-                os.kill(os.getpid(), signal.SIGKILL)
-            return Divider(0.0 if how == "older" else float(how) / 1000)
-
-    return Simulated
 
 
 def questions(n: int = QUESTIONS) -> Iterator[Sample]:

@@ -2,10 +2,10 @@
 
 import asyncio
 import os
-import pickle
+import sys
 import threading
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -41,36 +41,52 @@ def session(cluster: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> It
         yield session
 
 
-def stub() -> type:
-    """Return what stands in for a replica: it answers with its model's name and its process."""
-    from ray.llm._internal.batch.stages.base import StatefulStageUDF
+class Stub:
+    """Answers with its model's name and its process."""
 
-    class Stub(StatefulStageUDF):
-        def __init__(self, column: str, keys: list[str], **settings: Any) -> None:
-            super().__init__(column, keys)
-            self._model, self._halt = settings["model"], settings["halt"]
+    def __init__(self, model: str) -> None:
+        self._model = model
 
-        async def udf(self, batch: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
-            for row in batch:
-                await asyncio.sleep(0.01)
-                request = pickle.loads(row["request"])
-                prediction = Prediction(
-                    run_id=request.run_id,
-                    sample_id=request.sample_id,
-                    stage=request.stage,
-                    text=os.path.basename(self._model),
-                    replica=str(os.getpid()),
-                )
-                halted = await self._halt.called.remote()
-                answer = pickle.dumps(None if halted else prediction)
-                yield {"__idx_in_batch": row["__idx_in_batch"], "prediction": answer}
-
-    return Stub
+    async def answer(self, request: Request) -> Prediction:
+        await asyncio.sleep(0.04)
+        return Prediction(
+            run_id=request.run_id,
+            sample_id=request.sample_id,
+            stage=request.stage,
+            text=os.path.basename(self._model),
+            replica=str(os.getpid()),
+        )
 
 
-@pytest.fixture(autouse=True)
-def _stubs(cluster: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "Replica", stub())
+class Loader:
+    """Loads a stub, given the settings of Ray's stage."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._model = settings["model"]
+
+    def fatal(self) -> tuple[type[BaseException], ...]:
+        return ()
+
+    def __call__(self) -> Stub:
+        return Stub(self._model)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _travels_to_workers() -> None:
+    """Send this file's classes to workers, which do not find it, by value."""
+    from ray import cloudpickle
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+def predict(
+    session: "Cluster", served: "Serving", n: int, stop: Any = None
+) -> Iterator[Prediction]:
+    """Ask n requests."""
+    from evaluators.cluster import Stop, predict
+
+    requests = (Request(1, str(i), Prompt(question="?")) for i in range(n))
+    return predict(session, served, requests, stop or Stop(), Loader)
 
 
 @pytest.fixture
@@ -90,34 +106,30 @@ def serving(session: "Cluster", model: str, **settings: Any) -> "Serving":
     return Serving(model=model, log_file=session.log_file, environment={}, **about | settings)
 
 
-def requests(n: int) -> list[Request]:
-    return [Request(1, str(i), Prompt(question="?")) for i in range(n)]
-
-
 def names(predictions: list[Prediction]) -> list[int]:
     return sorted(int(p.sample_id) for p in predictions)
 
 
 def test_replicas_may_take_every_core_and_each_answers_something(
-    cluster: ModuleType, session: "Cluster", models: list[str]
+    session: "Cluster", models: list[str]
 ) -> None:
     served = serving(session, models[0], replicas=os.cpu_count())
-    made = list(cluster.predict(session, served, requests(200), cluster.Stop()))
+    made = list(predict(session, served, 200))
     assert names(made) == list(range(200))
     assert len({p.replica for p in made}) == os.cpu_count()
 
 
 def test_one_model_after_the_other_is_served_in_one_session(
-    cluster: ModuleType, session: "Cluster", models: list[str]
+    session: "Cluster", models: list[str]
 ) -> None:
     for model in models:
         served = serving(session, model, replicas=os.cpu_count())
-        made = list(cluster.predict(session, served, requests(20), cluster.Stop()))
+        made = list(predict(session, served, 20))
         assert (names(made), {p.text for p in made}) == (list(range(20)), {Path(model).name})
 
 
 def test_two_models_are_served_at_the_same_time_in_one_session(
-    cluster: ModuleType, session: "Cluster", models: list[str]
+    session: "Cluster", models: list[str]
 ) -> None:
     if (os.cpu_count() or 1) < 2:
         pytest.skip("needs two cores")
@@ -125,7 +137,7 @@ def test_two_models_are_served_at_the_same_time_in_one_session(
     made: dict[str, list[Prediction]] = {}
 
     def ask(model: str) -> None:
-        answers = cluster.predict(session, serving(session, model), requests(60), cluster.Stop())
+        answers = predict(session, serving(session, model), 60)
         first = next(answers)
         meeting.wait(timeout=120)  # each has answered something before any has ended
         made[model] = [first, *answers]
@@ -143,16 +155,14 @@ def test_the_word_to_stop_ends_one_model_early(
     cluster: ModuleType, session: "Cluster", models: list[str]
 ) -> None:
     stop = cluster.Stop()
-    answers = cluster.predict(session, serving(session, models[0]), requests(2000), stop)
+    answers = predict(session, serving(session, models[0]), 10_000, stop)
     made = [next(answers)]
     stop.say()
     made += answers
-    assert 0 < len(made) < 2000
+    assert 0 < len(made) < 10_000
     said_before = cluster.Stop()
     said_before.say()
-    assert not list(
-        cluster.predict(session, serving(session, models[0]), requests(20), said_before)
-    )
+    assert not list(predict(session, serving(session, models[0]), 20, said_before))
 
 
 # --- Where replicas are placed --------------------------------------------------------------------
