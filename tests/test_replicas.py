@@ -46,8 +46,10 @@ def stub() -> type:
     from ray.llm._internal.batch.stages.base import StatefulStageUDF
 
     class Stub(StatefulStageUDF):
-        def __init__(self, column: str, keys: list[str], **settings: Any) -> None:
-            super().__init__(column, keys)
+        def __init__(
+            self, data_column: str, expected_input_keys: list[str], **settings: Any
+        ) -> None:
+            super().__init__(data_column, expected_input_keys)
             self._model, self._halt = settings["model"], settings["halt"]
 
         async def udf(self, batch: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
