@@ -156,7 +156,7 @@ def _each_once(
 @click.option(
     "--side-by-side",
     is_flag=True,
-    help="Ask all models at the same time, where the cluster has room; else one after the other.",
+    help="Ask all models at the same time; what finds no room in the cluster waits for it.",
 )
 @click.option("--address", default="", metavar="HOST:PORT", help="A running Ray cluster.")
 @click.option(
