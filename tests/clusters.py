@@ -20,8 +20,21 @@ from typing import Any
 
 import psutil
 import pytest
+from ray._private.services import get_node_ip_address
 
 PATIENCE = 120
+NOTHING_TYPED: dict[str, list[str]] = {
+    f"{when}_commands": []
+    for when in (
+        "head_setup",
+        "head_start_ray",
+        "initialization",
+        "setup",
+        "worker_setup",
+        "worker_start_ray",
+    )
+}
+"""What a cluster file may have typed on its nodes, all of which Ray wants to be told."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +56,13 @@ def autoscaling(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Autoscalin
 
     The nodes are processes of this machine: Ray's `fake_multinode` provider.
     """
-    port, client_port = _free_ports(2)
+    host, (port, client_port) = get_node_ip_address(), _free_ports(2)
     folder = Path(tempfile.mkdtemp(prefix="ray-"))  # a socket's path has 107 characters
     config = folder / "cluster.yaml"
-    config.write_text(json.dumps(_config(f"127.0.0.1:{port}", workers)))
+    config.write_text(json.dumps(_config(f"{host}:{port}", workers)))
     words = ("--head", "--block", f"--port={port}", f"--ray-client-server-port={client_port}")
     quiet = ("--include-dashboard=false", "--dashboard-agent-listen-port=0", "--num-cpus=0")
-    ports = ("--min-worker-port=0", "--max-worker-port=0", "--node-ip-address=127.0.0.1")
+    ports = ("--min-worker-port=0", "--max-worker-port=0")
     where = (f"--temp-dir={folder}", f"--autoscaling-config={config}")
     ray = Path(sys.executable).parent / "ray"
     fake = {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
@@ -63,7 +76,7 @@ def autoscaling(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Autoscalin
     head = psutil.Process(started.pid)
     try:
         _wait_for(port, started, folder / "printed")
-        yield Autoscaling(f"127.0.0.1:{port}", head)
+        yield Autoscaling(f"{host}:{port}", head)
     finally:
         for process in [*head.children(recursive=True), head]:
             _kill(process)
@@ -97,7 +110,9 @@ def _config(address: str, workers: Mapping[str, Mapping[str, Any]]) -> dict[str,
         },
         "available_node_types": types | {"ray.head.default": head},
         "head_node_type": "ray.head.default",
-    }
+        "file_mounts": {},
+        "cluster_synced_files": [],
+    } | NOTHING_TYPED
 
 
 def _free_ports(n: int) -> list[int]:
