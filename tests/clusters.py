@@ -22,7 +22,7 @@ import psutil
 import pytest
 from ray._private.services import get_node_ip_address
 
-PATIENCE = 120
+PATIENCE = 300
 NOTHING_TYPED: dict[str, list[str]] = {
     f"{when}_commands": []
     for when in (
@@ -42,11 +42,11 @@ class Autoscaling:
     """A running cluster whose head evaluates nothing; its workers come when they are needed."""
 
     address: str
-    head: psutil.Process
+    folder: Path
 
     def raylets(self) -> list[psutil.Process]:
         """Return what stands for the nodes: one process each, the head's first."""
-        found = [p for p in self.head.children(recursive=True) if p.name() == "raylet"]
+        found = [p for p in _processes(self.folder) if p.name() == "raylet"]
         return sorted(found, key=lambda process: process.create_time())
 
 
@@ -73,15 +73,20 @@ def autoscaling(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Autoscalin
             stdout=log,
             stderr=log,
         )
-    head = psutil.Process(started.pid)
     try:
         _wait_for(port, started, folder / "printed")
-        yield Autoscaling(f"{host}:{port}", head)
+        yield Autoscaling(f"{host}:{port}", folder)
     finally:
-        for process in [*head.children(recursive=True), head]:
+        for process in _processes(folder):
             _kill(process)
         started.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _processes(folder: Path) -> list[psutil.Process]:
+    """Return what Ray started with this folder; its workers end with their raylets."""
+    found = psutil.process_iter(["cmdline"])
+    return [p for p in found if any(str(folder) in word for word in p.info["cmdline"] or ())]
 
 
 def _kill(process: psutil.Process) -> None:
