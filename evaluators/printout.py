@@ -19,8 +19,7 @@ _OF_ENGINE = re.compile(r"^\((?:EngineCore|Worker)\S* pid=\d+\) (?:\S+ \S+ \S+ \
 _ERROR = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt)(?:: .+)?$")
 _CRASH = re.compile(
     r"Fatal Python error: [A-Za-z ]+|Segmentation fault|SIG[A-Z]{3,5} received|"
-    r"terminate called after throwing[^\n]{0,60}|died unexpectedly|out of memory",
-    re.IGNORECASE,
+    r"terminate called after throwing an instance of '[\w:]+'|died unexpectedly"
 )
 _POINTS_ELSEWHERE = re.compile(r"\babove\b")
 _MANY_NUMBERS = re.compile(r"-?\d+(?:[\s,]+-?\d+){7,}")

@@ -135,9 +135,9 @@ class Survivor:
         try:
             self._engine = self._load()
         except Exception as error:  # whatever it was, it is the reason that the user reads
-            log.exception("the model could not be loaded")
             # Where the engine's own process ends, the error only says that it did.
             self._problem = f"{NO_ENGINE}{self._last_words() or error}"
+            log.exception("the model could not be loaded")
 
 
 def _halves(

@@ -530,7 +530,7 @@ class Store:
         ).where(row.run_id == run_id, row.stage == stage)
         with self.session() as session:
             requests, prompt, cached, output = session.exec(totals).one()
-            seconds = session.execute(_busy_seconds(run_id, stage)).scalar_one()
+            seconds = session.execute(_busy_seconds(run_id, stage)).scalar_one() or 0
         return Usage(requests, prompt, cached, output, round(seconds, 3))
 
     def snapshot(self, run_id: int) -> Snapshot:
@@ -635,7 +635,7 @@ def _busy_seconds(run_id: int, stage: str) -> Select[Any]:
     new = case(
         (busy.is_(None) | (busy <= began), until - began), (busy < until, until - busy), else_=0.0
     )
-    return select_columns(func.coalesce(func.sum(new), 0.0))
+    return select_columns(func.sum(new))
 
 
 def _key(value: int | None) -> int:

@@ -20,8 +20,21 @@ from typing import Any
 
 import psutil
 import pytest
+from ray._private.services import get_node_ip_address
 
-PATIENCE = 120
+PATIENCE = 300
+NOTHING_TYPED: dict[str, list[str]] = {
+    f"{when}_commands": []
+    for when in (
+        "head_setup",
+        "head_start_ray",
+        "initialization",
+        "setup",
+        "worker_setup",
+        "worker_start_ray",
+    )
+}
+"""What a cluster file may have typed on its nodes, all of which Ray wants to be told."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +42,11 @@ class Autoscaling:
     """A running cluster whose head evaluates nothing; its workers come when they are needed."""
 
     address: str
-    head: psutil.Process
+    folder: Path
 
     def raylets(self) -> list[psutil.Process]:
         """Return what stands for the nodes: one process each, the head's first."""
-        found = [p for p in self.head.children(recursive=True) if p.name() == "raylet"]
+        found = [p for p in _processes(self.folder) if p.name() == "raylet"]
         return sorted(found, key=lambda process: process.create_time())
 
 
@@ -43,13 +56,13 @@ def autoscaling(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Autoscalin
 
     The nodes are processes of this machine: Ray's `fake_multinode` provider.
     """
-    port, client_port = _free_ports(2)
+    host, (port, client_port) = get_node_ip_address(), _free_ports(2)
     folder = Path(tempfile.mkdtemp(prefix="ray-"))  # a socket's path has 107 characters
     config = folder / "cluster.yaml"
-    config.write_text(json.dumps(_config(f"127.0.0.1:{port}", workers)))
+    config.write_text(json.dumps(_config(f"{host}:{port}", workers)))
     words = ("--head", "--block", f"--port={port}", f"--ray-client-server-port={client_port}")
     quiet = ("--include-dashboard=false", "--dashboard-agent-listen-port=0", "--num-cpus=0")
-    ports = ("--min-worker-port=0", "--max-worker-port=0", "--node-ip-address=127.0.0.1")
+    ports = ("--min-worker-port=0", "--max-worker-port=0")
     where = (f"--temp-dir={folder}", f"--autoscaling-config={config}")
     ray = Path(sys.executable).parent / "ray"
     fake = {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
@@ -60,15 +73,20 @@ def autoscaling(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Autoscalin
             stdout=log,
             stderr=log,
         )
-    head = psutil.Process(started.pid)
     try:
         _wait_for(port, started, folder / "printed")
-        yield Autoscaling(f"127.0.0.1:{port}", head)
+        yield Autoscaling(f"{host}:{port}", folder)
     finally:
-        for process in [*head.children(recursive=True), head]:
+        for process in _processes(folder):
             _kill(process)
         started.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _processes(folder: Path) -> list[psutil.Process]:
+    """Return what Ray started with this folder; its workers end with their raylets."""
+    found = psutil.process_iter(["cmdline"])
+    return [p for p in found if any(str(folder) in word for word in p.info["cmdline"] or ())]
 
 
 def _kill(process: psutil.Process) -> None:
@@ -97,7 +115,9 @@ def _config(address: str, workers: Mapping[str, Mapping[str, Any]]) -> dict[str,
         },
         "available_node_types": types | {"ray.head.default": head},
         "head_node_type": "ray.head.default",
-    }
+        "file_mounts": {},
+        "cluster_synced_files": [],
+    } | NOTHING_TYPED
 
 
 def _free_ports(n: int) -> list[int]:

@@ -1,11 +1,13 @@
 """Whatever is killed in mid-run, every sample is answered once and the score is the same.
 
-`make chaos` runs these: real runs of the real engine, in which the driver, the replica, its engine
-and a whole node are killed.
+`make chaos` runs these: real runs of the real engine, in which the driver, a replica, its engine
+and a whole node are killed. An engine takes most of a minute to start, so one run bears several
+kills, each proved by a query of its own; the queries' results are printed at the end.
 """
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -13,30 +15,35 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
 import pytest
-from conftest import Ran, podium
+from clusters import autoscaling
+from conftest import podium
 
 pytestmark = pytest.mark.chaos
 
 PATIENCE = 240
-ASKED = 100
-"""Answers in the registry after which something is killed; a tenth of the run."""
+MORE = 16
+"""New answers in the registry after which the next part is killed: a block of them."""
+
+PROOF = "SELECT count(*), count(DISTINCT sample_id) FROM prediction WHERE outcome = 'answered'"
+
+Arguments = tuple[object, ...]
+Start = Callable[..., "subprocess.Popen[str]"]
+Note = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
 def many_radiographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return painted radiographs that keep an engine busy for half a minute."""
+    """Return painted radiographs that keep an engine busy for a quarter of a minute."""
     from plugins.mimic_cxr.synthetic import write_tree
 
     root = tmp_path_factory.mktemp("many")
-    write_tree(root, patients=100, studies_per_patient=2, seed=5, awkward=False)
+    write_tree(root, patients=60, studies_per_patient=2, seed=5, awkward=False)
     return root
-
-
-Arguments = tuple[object, ...]
 
 
 @pytest.fixture(scope="session")
@@ -45,22 +52,40 @@ def arguments(tiny_vision: Path, many_radiographs: Path) -> Arguments:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(arguments: Arguments, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def note(request: pytest.FixtureRequest) -> Iterator[Note]:
+    """Collect what was proved, and print it when all is done."""
+    lines: list[tuple[object, ...]] = [("killed", "rows", "samples", "macro F1")]
+    yield lambda *facts: lines.append(facts)
+    terminal = request.config.pluginmanager.getplugin("terminalreporter")
+    terminal.write_line("")
+    for line in lines:
+        terminal.write_line("".join(f"{word!s:<28}" for word in line))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    arguments: Arguments, note: Note, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """Return what the run gives when nothing is killed."""
     home = tmp_path_factory.mktemp("undisturbed")
-    assert podium(home, *arguments).status == 0
-    return outcome(home)
+    ran = podium(home, *arguments)
+    assert ran.status == 0, ran.errors
+    return outcome(home, "nothing", note)
 
 
 @pytest.fixture
-def started(arguments: Arguments, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start the run in the background; whatever is left of it at the end is killed."""
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Type a command in the background; whatever is left of it at the end is killed."""
     processes = []
 
-    def start(*more: object) -> subprocess.Popen[str]:
-        command = [str(Path(sys.executable).parent / "podium"), *map(str, (*arguments, *more))]
-        environment = {**os.environ, "PODIUM_HOME": str(tmp_path)}
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    def start(*words: object) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [str(Path(sys.executable).parent / "podium"), *map(str, words)],
+            env={**os.environ, "PODIUM_HOME": str(tmp_path)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         processes.append(process)
         return process
 
@@ -76,119 +101,154 @@ def query(home: Path, sql: str) -> list[Any]:
         return connection.execute(sql).fetchall()
 
 
-def outcome(home: Path) -> dict[str, Any]:
+def outcome(home: Path, killed: str, note: Note) -> dict[str, Any]:
     """Return what the registry says of the only run."""
     run = json.loads(podium(home, "runs", 1, "--format", "json").output)
-    rows = query(home, "SELECT count(*), count(DISTINCT sample_id) FROM prediction")
+    (counted,) = query(home, PROOF)
+    note(killed, *counted, f"{run['score']:.4f}")
     return {
         "status": run["status"],
         "samples": run["n_samples"],
-        "rows and samples answered": rows[0],
+        "rows and samples answered": counted,
         "outcomes": run["outcomes"],
         "macro-f1": run["score"],
     }
 
 
-def wait_for_answers(home: Path, process: subprocess.Popen[str]) -> None:
-    """Wait until some answers are stored and many are not."""
+def answers(home: Path) -> list[str]:
+    """Return the replica of each answer, none while the tables are being made."""
+    try:
+        return [name for (name,) in query(home, "SELECT replica FROM prediction ORDER BY rowid")]
+    except sqlite3.OperationalError:
+        return []
+
+
+def wait_for(
+    home: Path, process: "subprocess.Popen[str]", replicas_before: int = 0
+) -> psutil.Process:
+    """Wait for some answers of a replica that is new, and return its process."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
-        if (home / "registry.db").exists():
-            try:
-                if query(home, "SELECT count(*) FROM prediction")[0][0] >= ASKED:
-                    return
-            except sqlite3.OperationalError:
-                pass  # the table is being made
+        told = answers(home)
+        known = list(dict.fromkeys(told))
+        if len(known) > replicas_before and told.count(known[-1]) >= MORE:
+            return psutil.Process(int(known[-1].rpartition(":")[2]))
         time.sleep(0.1)
-    pytest.fail(f"no {ASKED} answers within {PATIENCE} s")
+    pytest.fail(f"no answers of a new replica within {PATIENCE} s")
 
 
-def replica(home: Path) -> psutil.Process:
-    """Return the process of the replica that answers."""
-    name = query(home, "SELECT replica FROM prediction WHERE replica != '' LIMIT 1")[0][0]
-    return psutil.Process(int(name.rpartition(":")[2]))
+def engine_of(replica: psutil.Process) -> psutil.Process:
+    (engine,) = (p for p in replica.children() if "EngineCore" in " ".join(p.cmdline()))
+    return engine
 
 
-def finished(process: subprocess.Popen[str]) -> None:
+def finish(process: "subprocess.Popen[str]") -> None:
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
 
 
-def test_a_killed_driver_loses_nothing_that_was_stored(
-    started: Callable[..., subprocess.Popen[str]], tmp_path: Path, undisturbed: dict[str, Any]
+def test_driver_replica_and_engine_are_killed_one_after_another(
+    start: Start,
+    arguments: Arguments,
+    tmp_path: Path,
+    undisturbed: dict[str, Any],
+    note: Note,
 ) -> None:
-    process = started()
-    wait_for_answers(tmp_path, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    kept = query(tmp_path, "SELECT count(*) FROM prediction")[0][0]
-    assert ASKED <= kept < undisturbed["samples"]
-    resumed: Ran = podium(tmp_path, "resume", 1, "--format", "json")
-    assert resumed.status == 0, resumed.errors
-    assert outcome(tmp_path) == undisturbed
+    first = start(*arguments)
+    wait_for(tmp_path, first)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    ((kept, samples),) = query(tmp_path, PROOF)
+    assert MORE <= kept == samples < undisturbed["samples"], "stored once, and not yet all"
 
-
-def test_a_killed_replica_is_replaced(
-    started: Callable[..., subprocess.Popen[str]], tmp_path: Path, undisturbed: dict[str, Any]
-) -> None:
-    process = started()
-    wait_for_answers(tmp_path, process)
-    replica(tmp_path).kill()
-    finished(process)
-    assert outcome(tmp_path) == undisturbed
-
-
-def test_a_killed_engine_is_started_again(
-    started: Callable[..., subprocess.Popen[str]], tmp_path: Path, undisturbed: dict[str, Any]
-) -> None:
-    process = started()
-    wait_for_answers(tmp_path, process)
-    engines = [p for p in replica(tmp_path).children() if "EngineCore" in " ".join(p.cmdline())]
-    assert engines
-    engines[0].kill()
-    finished(process)
-    assert outcome(tmp_path) == undisturbed
+    resumed = start("resume", 1)
+    wait_for(tmp_path, resumed, replicas_before=1).kill()
+    replaced = wait_for(tmp_path, resumed, replicas_before=2)
+    engine = engine_of(replaced)
+    engine.kill()
+    engine.wait(PATIENCE)
+    finish(resumed)
+    # All answers after the engine's death are of the same replica, with another engine.
+    assert len(set(answers(tmp_path))) == 3
+    assert outcome(tmp_path, "driver, replica, engine", note) == undisturbed
 
 
 def test_a_lost_node_is_made_up_for_by_another(
-    started: Callable[..., subprocess.Popen[str]], tmp_path: Path, undisturbed: dict[str, Any]
+    start: Start,
+    arguments: Arguments,
+    tmp_path: Path,
+    undisturbed: dict[str, Any],
+    note: Note,
 ) -> None:
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    try:
-        nodes = [cluster.add_node(num_cpus=2) for _ in range(2)]
-        process = started("--address", cluster.address)
-        wait_for_answers(tmp_path, process)
-        raylet = replica(tmp_path).ppid()
-        (home,) = [n for n in nodes if n.all_processes["raylet"][0].process.pid == raylet]
-        cluster.remove_node(home, allow_graceful=False)
-        finished(process)
-    finally:
-        cluster.shutdown()
-    assert outcome(tmp_path) == undisturbed
+    """The cluster has no workers at first, and gets another one for the one that is lost."""
+    with autoscaling({"evaluates": {"resources": {"CPU": 2}}}) as cluster:
+        process = start(*arguments, "--address", cluster.address)
+        replica = wait_for(tmp_path, process)
+        node = replica.parent()
+        assert node in cluster.raylets()[1:], "a worker's, not the head's"
+        node.kill()
+        finish(process)
+    assert len(set(answers(tmp_path))) == 2
+    assert outcome(tmp_path, "a node", note) == undisturbed
 
 
-def test_a_poisonous_sample_fails_alone(
-    tiny_vision: Path, many_radiographs: Path, tmp_path: Path
+def test_an_engine_that_is_killed_while_it_loads_ends_the_run_once_and_soon(
+    start: Start, arguments: Arguments, tmp_path: Path
 ) -> None:
-    """The poisoned model dies of every picture: each is found, and text questions go on."""
+    process = start(*arguments)
+    deadline = time.monotonic() + PATIENCE
+    while not (engines := engines_under(process.pid)):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    engines[0].kill()
+    killed = time.monotonic()
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert "the model could not be loaded" in errors
+    assert "podium resume 1" in errors
+    assert time.monotonic() - killed < 60
+    assert answers(tmp_path) == []
+
+
+def engines_under(pid: int) -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        try:
+            if "EngineCore" in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def training() -> ModuleType:
+    """Return the script that makes the tiny model, and can poison it."""
     import importlib.util
-    import shutil
 
-    spec = importlib.util.spec_from_file_location(
-        "train", Path(__file__).parents[1] / "scripts" / "train_tiny_vision.py"
-    )
+    path = Path(__file__).parents[1] / "scripts" / "train_tiny_vision.py"
+    spec = importlib.util.spec_from_file_location("train", path)
     assert spec is not None
     assert spec.loader is not None
-    train = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(train)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_poisonous_sample_fails_alone_with_what_the_engine_printed(
+    tiny_vision: Path, tmp_path: Path
+) -> None:
+    """The poisoned model dies of every picture: each is found, and text questions go on."""
     copy = tmp_path / "model"
     shutil.copytree(tiny_vision, copy)
-    poisoned = train.poison(copy)
+    poisoned = training().poison(copy)
     words = ("--sample", "--limit", 1, "--model", poisoned, "--format", "json")
     ran = podium(tmp_path / "home", "run", "mimic-cxr", "mmlu", *words)
     assert ran.run("mmlu")["outcomes"] == {"answered": 1}, ran.errors
     assert ran.run("mimic-cxr")["outcomes"] == {"failed": 1}
-    assert "the engine dies of this sample" in ran.errors
+    sql = "SELECT reason FROM prediction WHERE outcome = 'failed'"
+    ((reason,),) = query(tmp_path / "home", sql)
+    assert reason.startswith("the engine dies of this sample, alone and after a restart: ")
+    assert "Error" in reason
+    assert len(reason) < 400

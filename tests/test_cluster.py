@@ -4,7 +4,6 @@ up for, and every sample is answered once.
 
 import json
 import sqlite3
-import time
 from pathlib import Path
 from typing import Any
 
@@ -60,20 +59,19 @@ def test_workers_come_from_zero_when_a_run_needs_them(tmp_path: Path) -> None:
     with autoscaling(workers) as cluster:
         assert len(cluster.raylets()) == 1  # the head's
         ran = run(tmp_path, "20", "--address", cluster.address, "--replicas", 2)
-        assert len(cluster.raylets()) == 3
+        came = len(cluster.raylets()) - 1
     assert_each_answered_once(tmp_path, ran)
+    assert came == 2
     assert len(nodes(tmp_path)) == 2
 
 
 def test_a_model_whose_replica_is_killed_at_each_load_is_given_up(tmp_path: Path) -> None:
-    began = time.monotonic()
     ran = run(tmp_path, "killed")
     assert ran.status == 1
     assert "its process was killed 2 times while it loaded" in ran.errors
     assert "podium resume 1" in ran.errors
     loads = (tmp_path / "replicas.log").read_text().count(" loads\n")
     assert loads == 2
-    assert time.monotonic() - began < 300
 
 
 def test_a_worker_with_another_engine_is_refused(tmp_path: Path) -> None:

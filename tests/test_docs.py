@@ -27,7 +27,7 @@ from registry.testing import rule_name, sentence
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-RUN = ("README.md", "docs/write-a-benchmark.md", "docs/hooks.md")
+RUN = ("README.md", "docs/write-a-benchmark.md", "docs/hooks.md", "docs/operations.md")
 
 BLOCK = re.compile(
     r"(?:<!-- (?P<verb>file|in|exit): (?P<object>\S+) -->\n)?"

@@ -49,7 +49,7 @@ def test_the_last_error_of_the_engine_is_kept(printed: str, words: str) -> None:
     [
         "ValueError: cannot answer 'Is Jane Roe ill?'",
         "(Replica pid=3) ValueError: cannot answer 'Is Jane Roe ill?'",
-        "out of memory at 'Is Jane Roe ill?'",
+        "Segmentation fault at 'Is Jane Roe ill?'",
         "(EngineCore pid=7) what was asked: Is Jane Roe ill?",
     ],
 )

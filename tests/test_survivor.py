@@ -108,6 +108,20 @@ def test_what_the_engine_printed_tells_why_it_could_not_be_loaded() -> None:
     assert prediction.reason == f"{NO_ENGINE}SafetensorError: header too large"
 
 
+def test_the_reason_is_read_before_it_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The log is what the last words are read from: its own lines are none."""
+
+    def load() -> Fragile:
+        raise RuntimeError("Segmentation fault, said the test")
+
+    async def run() -> list[Prediction]:
+        return await answered(Survivor(load, (Dead,), lambda: caplog.text), 1)
+
+    (prediction,) = asyncio.run(run())
+    assert prediction.reason == f"{NO_ENGINE}Segmentation fault, said the test"
+    assert "Segmentation fault, said the test" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("printed", "reason"),
     [
