@@ -12,6 +12,7 @@ answer. Replicas begin together: none answers before all are there.
 
 import argparse
 import asyncio
+import json
 import os
 import tempfile
 import time
@@ -22,7 +23,6 @@ from typing import Any
 
 from measuring import Figure, driver_rss_mb, report, span
 
-import evaluators.cluster
 from evaluators.cluster import Cluster, Serving, Stop, predict
 from registry import Prediction, Prompt, Request
 
@@ -59,7 +59,7 @@ class Sleeper:
 class SleeperLoader:
     """Loads no model, in no time; Ray pickles it by value, since workers cannot import a script."""
 
-    def __init__(self, settings: Mapping[str, Any], **stage: Any) -> None:
+    def __init__(self, settings: Mapping[str, Any], _stage: Mapping[str, Any]) -> None:
         """Have what a sleeper needs; what Ray Data worked out for vLLM is of no use here."""
         self._settings = settings
 
@@ -126,7 +126,8 @@ def main() -> None:
     parser.add_argument("--waves", type=int, default=40, help="requests of a slot")
     typed = parser.parse_args()
     most = max(typed.replicas)
-    told_of_cpus(most)
+    # A CPU for each replica, whatever this machine has: what Ray counts is only a number.
+    os.environ["RAY_OVERRIDE_RESOURCES"] = json.dumps({"CPU": most})
     by_number = {n: answered(n, typed.seconds, typed.slots, typed.waves) for n in typed.replicas}
     figure = Figure(
         figure=f"replicas: {most} simulated, {typed.slots} requests of {typed.seconds:g} s at once",
@@ -136,12 +137,6 @@ def main() -> None:
         target=TO_REACH,
     )
     report("replicas", [figure], **{f"{n} replicas": each for n, each in by_number.items()})
-
-
-def told_of_cpus(n: int) -> None:
-    """Have the private cluster believe that this machine has a CPU for each replica."""
-    ray = evaluators.cluster.ray
-    ray.init = partial(ray.init, num_cpus=n)
 
 
 if __name__ == "__main__":
