@@ -130,7 +130,7 @@ def evaluated(n: int, with_pictures: bool) -> dict[str, Any]:
         raise SystemExit(f"the run did not finish: {done}")
     return {
         "samples": n,
-        "picture_gb": round(engine.bytes_read / 1e9, 1),
+        "picture_gb": round(engine.bytes_read / 1e9, 2),
         "cpu_ms_per_sample": round(1000 * cpu / n, 4),
         "wall_ms_per_sample": round(1000 * wall / n, 4),
         "peak_rss_mb": driver_rss_mb(),
@@ -158,7 +158,7 @@ def main() -> None:
         + f", {cost['picture_gb']:g} GB of pictures" * typed.pictures,
         against="a bound",
         value=cost["peak_rss_mb"],
-        unit="MB at most, driver",
+        unit="MB, the driver at its largest",
         target=MOST_MB,
         at_most=True,
     )
