@@ -10,15 +10,15 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-ROOT = Path(__file__).parents[1]
-PERF = ROOT / "perf"
 import letters
 import peers
+import pytest
 import short_answers
 import table
 from measuring import Answer, Figure, Questions, Side, agreement, asked, compare
+
+ROOT = Path(__file__).parents[1]
+PERF = ROOT / "perf"
 
 SCRIPTS = (
     "generation",
