@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from evaluators.cluster import Cluster, Serving, Stop
 
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf")
+CPU = Path("/proc/cpuinfo")
 CPU_CONTEXT = 4096
 """Longest context on a CPU, whose cache is small; `--engine-arg max_model_len=N` overrides it."""
 
@@ -288,7 +289,7 @@ def engine_arguments(model: Model, options: EngineOptions) -> dict[str, Any]:
     The head runs in fp32: with a bf16 head a quarter of a small model's letter questions tie.
     """
     arguments: dict[str, Any] = {
-        "dtype": _dtype(model.config),
+        "dtype": _dtype(model.config, options.device),
         "enable_prefix_caching": True,
         "hf_overrides": {"head_dtype": "float32"},
         "trust_remote_code": False,
@@ -312,9 +313,20 @@ def engine_arguments(model: Model, options: EngineOptions) -> dict[str, Any]:
     return arguments
 
 
-def _dtype(config: Mapping[str, Any]) -> str:
+def _dtype(config: Mapping[str, Any], device: str) -> str:
+    """Return the type to compute in: that of the weights, unless this CPU only emulates it."""
     text = config.get("text_config") or {}
-    return str(config.get("dtype") or config.get("torch_dtype") or text.get("dtype") or "auto")
+    stated = config.get("dtype") or config.get("torch_dtype") or text.get("dtype") or "auto"
+    emulated = stated == "bfloat16" and device == "cpu" and not has_bfloat16()
+    return "float32" if emulated else str(stated)
+
+
+def has_bfloat16(cpu: Path = CPU) -> bool:
+    """Return whether this CPU computes in bfloat16; one that emulates it is a hundred times slower.
+
+    x86 names it avx512_bf16 or amx_bf16, Arm bf16.
+    """
+    return bool({"avx512_bf16", "amx_bf16", "bf16"} & {*cpu.read_text().split()})
 
 
 def _context(config: Mapping[str, Any]) -> int:

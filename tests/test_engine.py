@@ -10,6 +10,7 @@ from conftest import Ran, podium
 
 from evaluators.prompts import load_renderer
 from evaluators.selection import Narrowing, select
+from evaluators.serving import has_bfloat16
 from registry.discovery import discover
 
 pytestmark = pytest.mark.engine
@@ -76,7 +77,7 @@ def test_a_run_says_everything_that_identifies_it(gemma_on_mmlu: Ran) -> None:
     run = json.loads(shown.output)
     assert run["engine"] == "vllm"
     assert run["engine_version"].startswith("0.29")
-    assert run["dtype"] == "bfloat16"
+    assert run["dtype"] == ("bfloat16" if has_bfloat16() else "float32")
     assert json.loads(run["identity"]["hf_overrides"]) == {"head_dtype": "float32"}
     assert len(run["model_revision"]) == len(run["items_hash"]) == 16
 

@@ -181,7 +181,8 @@ def test_an_engine_is_described_without_being_started(
         "vllm",
         "0.29.0",
     )
-    assert (identity.dtype, identity.takes_images) == ("bfloat16", False)
+    expected = "bfloat16" if serving.has_bfloat16() else "float32"
+    assert (identity.dtype, identity.takes_images) == (expected, False)
     assert identity.template_hash
     assert identity.settings["seed"] == "7"
 
@@ -253,6 +254,29 @@ def test_weights_keep_their_type_and_the_head_is_exact(config: dict[str, Any], d
     assert arguments["dtype"] == dtype
     assert arguments["hf_overrides"] == {"head_dtype": "float32"}
     assert arguments["trust_remote_code"] is False
+
+
+@pytest.mark.parametrize(
+    ("flags", "dtype"),
+    [
+        ("fpu avx2 fma", "float32"),
+        ("fpu avx512f avx512_bf16", "bfloat16"),
+        ("fpu amx_bf16 amx_tile", "bfloat16"),
+        ("fp asimd bf16", "bfloat16"),
+    ],
+)
+def test_a_cpu_that_would_only_emulate_a_type_computes_in_another(
+    flags: str, dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+    found = serving.has_bfloat16(tmp_path / "cpuinfo")
+    monkeypatch.setattr(serving, "has_bfloat16", lambda: found)
+    on_cpu, on_gpu = (
+        engine_arguments(model(**CONFIG), EngineOptions(device=device)) for device in ("cpu", "gpu")
+    )
+    assert (on_cpu["dtype"], on_gpu["dtype"]) == (dtype, "bfloat16")
+    typed = EngineOptions(device="cpu", arguments={"dtype": "bfloat16"})
+    assert engine_arguments(model(**CONFIG), typed)["dtype"] == "bfloat16"
 
 
 @pytest.mark.parametrize(
