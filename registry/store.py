@@ -300,7 +300,7 @@ class Store:
             PredictionRow.run_id == run_id, PredictionRow.stage == stage
         )
         with self.session() as session:
-            rows = session.exec(query.order_by(_plainly(session, PredictionRow.sample_id)))
+            rows = session.exec(query.order_by(plainly(session, PredictionRow.sample_id)))
             for row in rows.yield_per(1000):
                 yield Prediction(**row.model_dump() | {"outcome": Outcome(row.outcome)})
 
@@ -455,7 +455,8 @@ class Store:
     def benchmark_names(self) -> list[str]:
         """Return the names of all benchmarks that were run or reported."""
         with self.session() as session:
-            return list(session.exec(select(BenchmarkRow.name).order_by(BenchmarkRow.name)))
+            query = select(BenchmarkRow.name).order_by(plainly(session, BenchmarkRow.name))
+            return list(session.exec(query))
 
     def usage(self, run_id: int, stage: str = ANSWER) -> "Usage":
         """Return what a run's predictions cost, summed in the database."""
@@ -482,12 +483,12 @@ class Store:
             PredictionRow.run_id == run_id, PredictionRow.stage != ANSWER
         )
         with self.session() as session:
-            return list(session.exec(query.distinct().order_by(PredictionRow.stage)))
+            return sorted(session.exec(query.distinct()))
 
     def models(self) -> list[ModelRow]:
         """Return all models by name."""
         with self.session() as session:
-            rows = list(session.exec(select(ModelRow).order_by(ModelRow.name)))
+            rows = list(session.exec(select(ModelRow).order_by(plainly(session, ModelRow.name))))
             session.expunge_all()
         return rows
 
@@ -561,10 +562,10 @@ def _model_id(session: Session, name: str) -> int:
     return _key(row.id)
 
 
-def _plainly(session: Session, column: Any) -> Any:
-    """Sort texts by their code points, as SQLite does; a server would by its language.
+def plainly(session: Session, column: Any) -> Any:
+    """Return what sorts texts by their code points, as SQLite does; a server would by its language.
 
-    The order of answers reaches the resampling, so that it must be one everywhere.
+    Tables are to read the same everywhere, and the order of answers reaches the resampling.
     """
     is_server = session.get_bind().dialect.name == "postgresql"
     return col(column).collate("C") if is_server else column
