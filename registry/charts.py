@@ -5,7 +5,8 @@ of Okabe and Ito's palette, which people who see no red or no green tell apart.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -33,18 +34,40 @@ def save_chart(found: Progress, path: Path, title: str) -> None:
 
     Raises MissingExtra without Altair, and RegistryError where the file cannot be written.
     """
-    chart = progress_chart(found, title)
+    chart = _printable(progress_chart(found, title))
     try:
         if path.suffix == ".json":
             path.write_text(chart.to_json(), encoding="utf-8")
         elif path.suffix == ".html":
-            chart.save(path, inline=True)  # with its scripts: the page asks nobody for anything
+            # With its scripts: the page asks nobody for anything.
+            chart.save(path, inline=True, json_kwds={"cls": _InScript})
         else:
             chart.save(path, scale_factor=2 if path.suffix == ".png" else 1)
     except OSError as error:
         raise RegistryError(
             f"{path} cannot be written: {error.strerror}. Look with: ls -ld {path.parent}"
         ) from error
+
+
+class _InScript(json.JSONEncoder):
+    """Writes JSON without "<", by which a model's name could end the script that holds it."""
+
+    def encode(self, o: Any) -> str:
+        """Return JSON of the same meaning."""
+        return super().encode(o).replace("<", "\\u003c")
+
+
+def _printable(chart: Any) -> Any:
+    """Return the chart without control characters, of which no SVG can be made."""
+
+    def cleaned(value: Any) -> Any:
+        if isinstance(value, str):
+            return "".join(c for c in value if c.isprintable())
+        if isinstance(value, Mapping):
+            return {name: cleaned(each) for name, each in value.items()}
+        return [cleaned(each) for each in value] if isinstance(value, list) else value
+
+    return type(chart).from_dict(cleaned(chart.to_dict()))
 
 
 def progress_chart(found: Progress, title: str) -> Any:

@@ -1,7 +1,8 @@
 """The database under a registry: where it is, how it is opened, and brought to the newest version.
 
 Nothing here knows what the tables mean. Whatever a database or its server complains of ends in a
-StoreError that says what to type, and leaves the registry as it was.
+StoreError that says what to type, a StoreUnavailable where waiting may mend it, and leaves the
+registry as it was.
 """
 
 import os
@@ -11,13 +12,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from registry.datasets import podium_home
-from registry.errors import MissingExtra, StoreError
+from registry.errors import MissingExtra, StoreError, StoreUnavailable
 
 HEAD = "0003"
 """The newest migration; a test holds it against the scripts, so that no query imports Alembic."""
@@ -268,53 +269,69 @@ def explained(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise StoreError(_explanation(engine, str(error.orig))) from error
+        raise _translated(engine, str(error.orig)) from error
+
+
+class Fault(NamedTuple):
+    """What a complaint is known by, what it means, and whether waiting may mend it."""
+
+    known_by: str
+    meaning: str
+    passes: bool = False
 
 
 FAULTS = (
-    (r"not a database", "{where} is not a database. Name another registry with: --registry FILE"),
-    (
+    Fault(
+        r"not a database",
+        "{where} is not a database. Name another registry with: --registry FILE",
+    ),
+    Fault(
         r"malformed",
         "the registry {where} is damaged: {problem}. Save what can be read with: "
         "sqlite3 {where} .recover | sqlite3 saved.db",
     ),
-    (
-        r"locked|lock timeout",
+    Fault(
+        r"locked|lock timeout|deadlock",
         "the registry {where} is locked by another process. Try again, or see: podium doctor",
+        passes=True,
     ),
-    (
+    Fault(
         r"read-?only|unable to open",
         "the registry {where} cannot be written: {problem}. Check it with: {look}",
     ),
-    (
+    Fault(
         r"disk is full|no space left|disk full|disk i/o",
         "no space is left for the registry {where} ({problem}). It is as it was before. "
         "Free some, see: df -h; a run then goes on with: podium resume ID",
     ),
-    (
+    Fault(
         r"password|authentication|role .* does not exist|no pg_hba",
         "the server does not let you in at {where}: {problem}. Set user and password in "
         "PODIUM_REGISTRY, or try them with: psql '{plain}'",
     ),
-    (
+    Fault(
         r"database .* does not exist",
         "there is no database {database} on that server ({where}). Make it with: "
         "createdb {database}",
     ),
-    (
+    Fault(
         r"permission denied",
         "you may not change {where}: {problem}. Its owner lets you with: "
         "psql -d {database} -c 'GRANT ALL ON SCHEMA public TO {user}'",
     ),
-    (
+    Fault(
         r"connection|could not translate|server closed|terminating",
         "the server of {where} cannot be reached: {problem}. Check it with: pg_isready {server}",
+        passes=True,
     ),
 )
-"""What a complaint is known by, and what it means; the first that fits is told."""
+"""What goes wrong with databases; the first that fits is told."""
+
+UNKNOWN = Fault("", "the registry {where} failed: {problem}. Check it with: podium doctor")
 
 
-def _explanation(engine: Engine, complaint: str) -> str:
+def _translated(engine: Engine, complaint: str) -> StoreError:
+    """Return the database's complaint as an error that says what to type."""
     url = engine.url
     facts = {
         "where": where(engine),
@@ -325,7 +342,7 @@ def _explanation(engine: Engine, complaint: str) -> str:
         "plain": url.set(drivername="postgresql", password=None).render_as_string(),
         "server": f"-h {url.host or url.query.get('host', 'localhost')} -p {url.port or 5432}",
     }
-    for known_by, meaning in FAULTS:
-        if re.search(known_by, complaint, re.IGNORECASE):
-            return meaning.format(**facts)
-    return "the registry {where} failed: {problem}. Check it with: podium doctor".format(**facts)
+    fits = (fault for fault in FAULTS if re.search(fault.known_by, complaint, re.IGNORECASE))
+    fault = next(fits, UNKNOWN)
+    kind = StoreUnavailable if fault.passes else StoreError
+    return kind(fault.meaning.format(**facts))

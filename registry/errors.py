@@ -11,6 +11,7 @@ click.ClickException
     ├── ImportFailure        a file of published scores that cannot be read or taken
     ├── ExportFailure        scores that cannot be written where they were to go
     └── StoreError           the registry's database cannot be used
+        └── StoreUnavailable … for now: locked, or its server out of reach; waiting may mend it
 """
 
 from collections.abc import Iterable
@@ -81,3 +82,10 @@ class ExportFailure(RegistryError):
 
 class StoreError(RegistryError):
     """A registry database that cannot be opened or written."""
+
+
+class StoreUnavailable(StoreError):
+    """A registry that is locked or out of reach for now: what failed may be tried again.
+
+    Not so a full or read-only disk, a damaged file, a wrong password: those somebody has to mend.
+    """

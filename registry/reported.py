@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from registry.errors import AmbiguousName, UnknownName
 from registry.leaderboard import Baseline
-from registry.store import BoardRow, Store
+from registry.store import BoardRow, Store, plainly
 from registry.tables import (
     AliasRow,
     BenchmarkRow,
@@ -132,9 +132,9 @@ def reported_baselines(store: Store, benchmark: str) -> list[ReportedBaseline]:
         .join_from(row, BenchmarkRow, col(row.benchmark_id) == col(BenchmarkRow.id))
         .join(SourceRow, col(row.source_id) == col(SourceRow.id))
         .where(col(BenchmarkRow.name) == benchmark, col(row.superseded_at).is_(None))
-        .order_by(col(row.name))
     )
     with store.session() as session:
+        query = query.order_by(plainly(session, row.name))
         return [
             ReportedBaseline(
                 groups.get((benchmark, variant), ("", False))[0],

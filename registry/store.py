@@ -359,7 +359,7 @@ class Store:
             row.run_id == run_id, row.stage == stage
         )
         with self.session() as session:
-            ordered = query.order_by(_plainly(session, PredictionRow.sample_id))
+            ordered = query.order_by(plainly(session, PredictionRow.sample_id))
             for values in session.execute(ordered.execution_options(yield_per=1000)):
                 found = dict(zip(names, values, strict=True))
                 yield Prediction(**found | {"outcome": Outcome(found["outcome"])})
@@ -517,7 +517,8 @@ class Store:
     def benchmark_names(self) -> list[str]:
         """Return the names of all benchmarks that were run or reported."""
         with self.session() as session:
-            return list(session.exec(select(BenchmarkRow.name).order_by(BenchmarkRow.name)))
+            query = select(BenchmarkRow.name).order_by(plainly(session, BenchmarkRow.name))
+            return list(session.exec(query))
 
     def usage(self, run_id: int, stage: str = ANSWER) -> "Usage":
         """Return what a run's predictions cost, summed in the database."""
@@ -575,7 +576,7 @@ class Store:
             query = (
                 select(row.reason)
                 .where(row.run_id == run_id, row.outcome == Outcome.FAILED)
-                .order_by(_plainly(session, row.sample_id), row.stage)
+                .order_by(plainly(session, row.sample_id), row.stage)
             )
             return session.exec(query.limit(1)).first() or ""
 
@@ -585,12 +586,12 @@ class Store:
             PredictionRow.run_id == run_id, PredictionRow.stage != ANSWER
         )
         with self.session() as session:
-            return list(session.exec(query.distinct().order_by(PredictionRow.stage)))
+            return sorted(session.exec(query.distinct()))
 
     def models(self) -> list[ModelRow]:
         """Return all models by name."""
         with self.session() as session:
-            rows = list(session.exec(select(ModelRow).order_by(ModelRow.name)))
+            rows = list(session.exec(select(ModelRow).order_by(plainly(session, ModelRow.name))))
             session.expunge_all()
         return rows
 
@@ -721,10 +722,10 @@ def _model_id(session: Session, name: str) -> int:
     return _key(row.id)
 
 
-def _plainly(session: Session, column: Any) -> Any:
-    """Sort texts by their code points, as SQLite does; a server would by its language.
+def plainly(session: Session, column: Any) -> Any:
+    """Return what sorts texts by their code points, as SQLite does; a server would by its language.
 
-    The order of answers reaches the resampling, so that it must be one everywhere.
+    Tables are to read the same everywhere, and the order of answers reaches the resampling.
     """
     is_server = session.get_bind().dialect.name == "postgresql"
     return col(column).collate("C") if is_server else column

@@ -16,7 +16,7 @@ import pytest
 
 from registry.datasets import podium_home
 
-pytest_plugins = ("postgres",)
+pytest_plugins = ("postgres", "registries")
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, and a fresh database of it for each test that asks.
+"""A PostgreSQL server of the tests' own, and databases on it.
 
 It listens on a socket in its own folder, so that no port is taken and nobody else is met. In CI a
 machine without PostgreSQL is a failure; elsewhere its tests are skipped.
@@ -20,8 +20,23 @@ import pytest
 
 USER, PASSWORD = "podium", "a secret: 100% @/"
 INITIAL = ("--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8")
+LANGUAGE = ("--locale-provider=icu", "--icu-locale=en-US")
+ZONE = "timezone=Pacific/Kiritimati"
+"""Servers sort by a language ("a, B, c", where a file has "B, a, c"), and live in a time zone."""
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB")
 """Settings for data that nobody will miss."""
+
+MEMORY, NEEDED = Path("/dev/shm"), 2**30
+"""Where files are in memory: a database is 300 of them, which a busy disk copies in a second."""
+
+EMPTY = """
+DO $$ BEGIN
+    EXECUTE (
+        SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY'
+        FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+    );
+END $$
+"""
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,13 @@ class Server:
         self.execute(f'CREATE DATABASE {name} TEMPLATE "{template}"')
         return self.url(name)
 
+    def empty(self, database: str) -> None:
+        """Take all rows out of a registry, which is five times as fast as to make one."""
+        self.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+        )
+        self.execute(EMPTY, database)
+
     def execute(self, statement: str, database: str = "postgres") -> None:
         """Execute one statement outside a transaction."""
         import psycopg
@@ -63,6 +85,13 @@ def binary(name: str) -> str:
     return found
 
 
+def database_of(url: str) -> str:
+    """Return the database that a URL names."""
+    from sqlalchemy import make_url
+
+    return str(make_url(url).database)
+
+
 def account() -> pwd.struct_passwd:
     """Return who shall own the server, which refuses to run as root."""
     if os.geteuid():
@@ -71,12 +100,19 @@ def account() -> pwd.struct_passwd:
     return known.get("postgres") or known["nobody"]
 
 
+def in_memory() -> Path | None:
+    """Return a folder in memory, where there is one with room."""
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > NEEDED
+    return MEMORY if has_room else None
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """Start a server for this session of tests, and end it with its folder."""
     initdb, postgres = binary("initdb"), binary("postgres")
     owner = account()
-    folder = Path(tempfile.mkdtemp(prefix="podium-pg-"))  # a socket's path has 107 characters
+    # A short name: a socket's path has 107 characters.
+    folder = Path(tempfile.mkdtemp(prefix="podium-pg-", dir=in_memory()))
     secret = folder / "password"
     secret.write_text(PASSWORD)
     for path in (folder, secret):
@@ -85,7 +121,7 @@ def server() -> Iterator[Server]:
     settings = as_owner if not os.geteuid() else {}
     data = folder / "data"
     made = subprocess.run(
-        [initdb, "-D", data, "-U", USER, f"--pwfile={secret}", *INITIAL],
+        [initdb, "-D", data, "-U", USER, f"--pwfile={secret}", *INITIAL, *LANGUAGE],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -93,7 +129,7 @@ def server() -> Iterator[Server]:
         **settings,
     )
     assert made.returncode == 0, made.stderr
-    options = ["listen_addresses=", f"unix_socket_directories={folder}", *QUICK]
+    options = ["listen_addresses=", f"unix_socket_directories={folder}", *QUICK, ZONE]
     words = [word for option in options for word in ("-c", option)]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
@@ -133,9 +169,3 @@ def migrated(server: Server) -> str:
     migrate(engine)
     engine.dispose()
     return str(engine.url.database)
-
-
-@pytest.fixture
-def postgresql(server: Server, migrated: str) -> str:
-    """Return the URL of an empty registry on the server."""
-    return server.database(migrated)

@@ -3,12 +3,14 @@
 import csv
 import importlib.util
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from registries import Backend, Copied, Holding
 from stored_runs import add_run
 
 from plugins import mmlu, mmlu_pro
@@ -17,7 +19,6 @@ from registry.cli import main
 from registry.filters import current
 from registry.importing import BUILT_IN, read_path
 from registry.importing.records import GroupFacts
-from registry.importing.storing import store_batch
 from registry.leaderboard import Board, leaderboard
 from registry.reported import board_rows, known_by, reported_baselines
 from registry.store import Store, open_store
@@ -26,15 +27,21 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    store = open_store(str(tmp_path_factory.mktemp("catalog") / "registry.db"))
-    assert store_batch(store, read_path(BUILT_IN)).stored
-    return store
+def catalogue(backend: Backend, holding: Holding) -> str:
+    """Return a registry that holds what Podium ships."""
+    return holding(backend, BUILT_IN)
 
 
 @pytest.fixture
-def podium(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.setenv("PODIUM_REGISTRY", str(tmp_path / "registry.db"))
+def store(catalogue: str) -> Iterator[Store]:
+    with closing(open_store(catalogue)) as store:
+        yield store
+
+
+@pytest.fixture
+def podium(catalogue: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Type a command that reads that registry."""
+    monkeypatch.setenv("PODIUM_REGISTRY", catalogue)
 
     def podium(*words: object) -> Result:
         result = CliRunner().invoke(main, [*map(str, words)], prog_name="podium")
@@ -110,16 +117,17 @@ def test_a_model_is_known_by_its_hub_id_its_title_and_a_leaderboard_s_name(store
 
 
 def test_a_new_registry_begins_with_the_catalogue_and_an_old_one_is_left_alone(
-    podium: Callable[..., Result], tmp_path: Path
+    podium: Callable[..., Result], registry_url: str, tmp_path: Path
 ) -> None:
-    first = podium("leaderboard", "mimic-cxr").stdout
+    new = ("--registry", tmp_path / "new.db")
+    first = podium(*new, "leaderboard", "mimic-cxr").stdout
     assert first.startswith("Med-Gemini (Yang et al. 2024) (Google) leads mimic-cxr")
     assert "MedGemma 4B IT" in first
-    assert podium("leaderboard", "mimic-cxr").stdout == first
-    open_store(str(tmp_path / "other.db"))
-    assert "medgemma" not in podium("--registry", tmp_path / "other.db", "models").stdout
-    podium("--registry", tmp_path / "other.db", "import", "--builtin")
-    assert "medgemma" in podium("--registry", tmp_path / "other.db", "models").stdout
+    assert podium(*new, "leaderboard", "mimic-cxr").stdout == first
+    old = ("--registry", registry_url)
+    assert "medgemma" not in podium(*old, "models").stdout
+    podium(*old, "import", "--builtin")
+    assert "medgemma" in podium(*old, "models").stdout
 
 
 def test_the_catalogue_is_small_and_says_whose_numbers_it_has() -> None:
@@ -273,10 +281,9 @@ def test_what_is_misspelt_is_answered_with_the_nearest(
 
 
 def test_a_run_meets_what_was_published_of_its_model(
-    podium: Callable[..., Result], tmp_path: Path
+    podium: Callable[..., Result], catalogue: str, copied: Copied
 ) -> None:
-    podium("import", "--builtin")
-    store = open_store(str(tmp_path / "registry.db"))
+    store = copied(catalogue)
     (benchmark,) = mmlu.register_benchmarks()
     add_run(store, "meta-llama/Llama-3.1-8B-Instruct", 0.65, (0.64, 0.66), benchmark=benchmark)
     (standing,) = shown(podium, "mmlu", "--measured")["standings"]

@@ -48,11 +48,6 @@ def _nothing_built_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(str(tmp_path / "registry.db"))
-
-
-@pytest.fixture
 def podium() -> Type:
     """Type a command, with the clock's plugin; what is expected is success."""
 
@@ -503,6 +498,7 @@ def test_accepted_failures_are_noted(podium: Type, store: Store) -> None:
     assert "failures accepted" in podium("leaderboard", "clock").stdout
 
 
+@pytest.mark.usefixtures("registry_url")
 @pytest.mark.parametrize("style", ["table", "json", "csv", "markdown"])
 def test_a_board_without_runs_succeeds_and_says_what_to_type(podium: Type, style: str) -> None:
     result = podium("leaderboard", "clock", "--format", style)
@@ -595,10 +591,10 @@ def test_completion_makes_no_registry_and_no_noise(
 
 
 def test_a_command_can_be_run_by_itself_with_a_podium_of_one_s_own(
-    store: Store, tmp_path: Path
+    store: Store, registry_url: str
 ) -> None:
     add_run(store, "acme/one", 0.5)
-    own = Podium(registry=str(tmp_path / "registry.db"))
+    own = Podium(registry=registry_url)
     result = CliRunner().invoke(main.commands["models"], [], obj=own)
     assert "acme/one" in result.stdout
 

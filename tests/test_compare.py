@@ -29,7 +29,7 @@ from registry import Prediction
 from registry.compare import Comparison, Items, NotComparable, align, compare, pairs, sentence
 from registry.importing.records import AliasFacts, Batch, ModelFacts
 from registry.importing.storing import store_batch
-from registry.store import SampleValue, Store, open_store
+from registry.store import SampleValue, Store
 
 law = settings(deadline=None)
 outcomes = st.lists(
@@ -44,11 +44,6 @@ def _nothing_built_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("registry.discovery.BUILT_IN_ROOMS", ())
     monkeypatch.setattr(plugins, "__path__", [])
     monkeypatch.setenv("PODIUM_REGISTRY", str(tmp_path / "registry.db"))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(str(tmp_path / "registry.db"))
 
 
 @pytest.fixture

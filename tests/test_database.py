@@ -3,16 +3,18 @@
 import multiprocessing
 import resource
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy.exc import DBAPIError
 from stored_runs import add_run, answer, begin_run
 
 from registry import Prediction
 from registry.cli import main
-from registry.database import registry_file
-from registry.errors import StoreError
+from registry.database import explained, open_engine, registry_file
+from registry.errors import StoreError, StoreUnavailable
 from registry.store import open_store
 
 
@@ -70,10 +72,61 @@ def test_a_registry_that_may_only_be_read_is_read_and_not_written(file: Path) ->
     assert registry_file(url) == file
     store = open_store(url)
     assert [row.value for row in store.board("clock")] == [0.5]
-    with pytest.raises(StoreError, match=r"cannot be written: .*readonly.*ls -l"):
+    with pytest.raises(StoreError, match=r"cannot be written: .*readonly.*ls -l") as caught:
         begin_run(store)
+    assert caught.type is StoreError  # nobody is to wait for it
     store.close()
     assert is_whole(file)
+
+
+def test_a_registry_on_a_disk_that_may_only_be_read_says_so(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "none", disk], check=False).returncode:
+        pytest.skip("no disk may be mounted here")
+    try:
+        store = open_store(str(disk / "registry.db"))
+        run_id = begin_run(store)
+        store.close()
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with pytest.raises(StoreError, match=r"cannot be written: .*ls -l") as caught:
+            open_store(str(disk / "registry.db"))
+        assert caught.type is StoreError
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        store = open_store(str(disk / "registry.db"))
+        assert store.run(run_id).outcomes == {}
+        store.close()
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@pytest.mark.parametrize(
+    ("complaint", "may_pass"),
+    [
+        ("database is locked", True),
+        ("canceling statement due to lock timeout", True),
+        ("deadlock detected", True),
+        ("connection failed: FATAL:  the database system is starting up", True),
+        ("terminating connection due to administrator command", True),
+        ("server closed the connection unexpectedly", True),
+        ("database or disk is full", False),
+        ('could not extend file "base/5/16384": No space left on device', False),
+        ("disk I/O error", False),
+        ("attempt to write a readonly database", False),
+        ("cannot execute INSERT in a read-only transaction", False),
+        ("database disk image is malformed", False),
+        ('connection failed: FATAL:  password authentication failed for user "podium"', False),
+        ('connection failed: FATAL:  database "podium" does not exist', False),
+        ("UNIQUE constraint failed: score.metric", False),
+    ],
+)
+def test_an_error_says_whether_waiting_may_mend_it(
+    file: Path, complaint: str, may_pass: bool
+) -> None:
+    error = DBAPIError.instance(None, None, sqlite3.OperationalError(complaint), sqlite3.Error)
+    with pytest.raises(StoreError) as caught, explained(open_engine(str(file))):
+        raise error
+    assert isinstance(caught.value, StoreUnavailable) is may_pass
 
 
 def test_a_damaged_file_says_how_to_save_what_can_be_read(file: Path) -> None:
@@ -92,7 +145,7 @@ def fill(file: Path, run_id: int, limit: int) -> str:
     try:
         store.append(many)
     except StoreError as error:
-        return str(error)
+        return f"{type(error).__name__}: {error}"
     return ""
 
 
@@ -103,7 +156,7 @@ def test_a_full_disk_leaves_the_registry_as_it_was(file: Path) -> None:
     store.close()
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         error = pool.apply(fill, (file, run_id, 300_000))
-    assert "no space is left for the registry" in error
+    assert error.startswith("StoreError: no space is left for the registry")
     assert "It is as it was before" in error
     assert is_whole(file)
     store = open_store(str(file))

@@ -49,7 +49,7 @@ from registry import (
     exact_match,
 )
 from registry.benchmark import REPEAT
-from registry.store import Store, open_store
+from registry.store import Store
 from registry.tables import ScoreRow
 
 SUMS = {"1": "2", "2": "4", "3": "4", "4": "8"}
@@ -126,11 +126,6 @@ def quiz(metric: Metric | None = None, step: Review | None = None, **settings: A
 
 def asks(benchmark: Benchmark) -> Selection:
     return select(benchmark, [], None, Narrowing(), sample=False)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(str(tmp_path / "registry.db"))
 
 
 @pytest.fixture

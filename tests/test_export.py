@@ -2,9 +2,11 @@
 
 import csv
 import json
+import math
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from huggingface_hub import parse_eval_result_entries
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from registries import Backend, Copied, Files, Holding
 from stored_runs import ACCURACY, add_run, answer, begin_run, dials, finish_run, sample_score
 
 from registry import Benchmark, Dataset, Score
@@ -45,12 +50,9 @@ HOSTILE = (
 )
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a registry with the catalogue, whole and partial runs, and hostile names."""
-    file = tmp_path_factory.mktemp("filled") / "registry.db"
-    store = open_store(str(file))
-    store_batch(store, read_path(BUILT_IN))
+def fill(url: str) -> str:
+    """Put whole and partial runs, and hostile names, into a registry."""
+    store = open_store(url)
     add_run(store, "acme/one", 0.5, (0.4, 0.6), items_hash="aa" * 8)
     add_run(store, "acme/one", 1.0, scope="sample", items_hash="bb" * 8)
     add_run(store, "acme/one", 0.75, scope="partial", items_hash="cc" * 8)
@@ -58,27 +60,61 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         add_run(store, name, number / 10, benchmark=dials())
     begin_run(store, "acme/unfinished")
     store.close()
-    return file
+    return url
+
+
+@pytest.fixture(scope="module")
+def filled(backend: Backend, holding: Holding, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a registry with the catalogue and these runs."""
+    return fill(backend.copy(holding(backend, BUILT_IN), tmp_path_factory.mktemp("filled")))
 
 
 @pytest.fixture
-def store(filled: Path, tmp_path: Path) -> Iterator[Store]:
+def store(filled: str) -> Iterator[Store]:
+    with closing(open_store(filled)) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def filled_file(files: Files, holding: Holding, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return fill(files.copy(holding(files, BUILT_IN), tmp_path_factory.mktemp("filled")))
+
+
+@pytest.fixture
+def local(filled_file: str) -> Iterator[Store]:
+    """Return it in a file, where it is no matter what it is in: all is in the snapshot."""
+    with closing(open_store(filled_file)) as store:
+        yield store
+
+
+@pytest.fixture
+def own(filled: str, copied: Copied) -> Store:
     """Return a copy of it that a test may change."""
-    store = open_store(str(shutil.copy(filled, tmp_path)))
-    yield store
-    store.close()
+    return copied(filled)
 
 
 def snapshot(store: Store, **options: Any) -> Snapshot:
     return take(store, podium_version="9.9", **options)
 
 
-def imported(path: Path, folder: Path) -> Store:
-    """Return a new registry into which the path was imported."""
-    store = open_store(str(folder / f"{path.name}.db"))
-    report = store_batch(store, read_path(path))
-    assert report.stored, report.stops[:3]
-    return store
+Imported = Callable[[Path], Store]
+
+
+@pytest.fixture
+def imported(backend: Backend, tmp_path: Path) -> Iterator[Imported]:
+    """Return what imports a path into a new registry of the same kind."""
+    with ExitStack() as stack:
+
+        def imported(path: Path) -> Store:
+            url = backend.make(tmp_path / "new")
+            stack.callback(backend.remove, url)
+            store = stack.enter_context(closing(open_store(url)))
+            report = store_batch(store, read_path(path))
+            assert report.stored, report.stops[:3]
+            return store
+
+        (tmp_path / "new").mkdir()
+        yield imported
 
 
 def of(kind: type[Any], records: list[Record]) -> list[Any]:
@@ -90,31 +126,33 @@ def of(kind: type[Any], records: list[Record]) -> list[Any]:
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
 def test_what_is_exported_and_imported_again_is_equal(
-    store: Store, tmp_path: Path, kind: str
+    store: Store, imported: Imported, tmp_path: Path, kind: str
 ) -> None:
     written = snapshot(store)
     path = tmp_path / f"out.{'json' if kind == 'json' else 'd'}"
     export(written, path, kind)
-    again = imported(path, tmp_path)
+    again = imported(path)
     assert sorted(map(repr, snapshot(again).records)) == sorted(map(repr, written.records))
     assert len(written.entries) > 1400
-    again.close()
 
 
 @pytest.mark.parametrize("kind", list(FORMATS)[:3])
-def test_importing_it_twice_changes_nothing(store: Store, tmp_path: Path, kind: str) -> None:
+def test_importing_it_twice_changes_nothing(
+    store: Store, imported: Imported, tmp_path: Path, kind: str
+) -> None:
     path = tmp_path / f"out.{'json' if kind == 'json' else 'd'}"
     export(snapshot(store, benchmark="mimic-cxr"), path, kind)
-    again = imported(path, tmp_path)
+    again = imported(path)
     report = store_batch(again, read_path(path))
     assert {outcome.verdict for outcome in report.outcomes} == {"unchanged"}
-    again.close()
 
 
-def test_every_eval_ever_keeps_scores_models_and_sources(store: Store, tmp_path: Path) -> None:
+def test_every_eval_ever_keeps_scores_models_and_sources(
+    store: Store, imported: Imported, tmp_path: Path
+) -> None:
     written = snapshot(store)
     export(written, tmp_path / "out", "eee")
-    again = imported(tmp_path / "out", tmp_path)
+    again = imported(tmp_path / "out")
     came = snapshot(again)
     assert of(ReportedScore, came.records) == of(ReportedScore, written.records)
     named = {entry.score.model for entry in written.entries}
@@ -126,7 +164,92 @@ def test_every_eval_ever_keeps_scores_models_and_sources(store: Store, tmp_path:
     ]
     titles = {fact.name: (fact.title, fact.metric) for fact in of(BenchmarkFacts, came.records)}
     assert titles["mmlu"] == ("MMLU", "accuracy")
-    again.close()
+
+
+words = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
+said = st.one_of(
+    st.just(""), words, st.sampled_from(["=1+1", "'quoted'", '"', "a,b;c|d", "-", "NaN"])
+)
+amounts = st.none() | st.floats(0.001, 1e6)
+days = st.none() | st.dates(date(1970, 1, 2))
+
+
+def named(kind: Any, **fields: Any) -> st.SearchStrategy[list[Any]]:
+    """Return lists of facts, each of a name of its own."""
+    facts = st.builds(kind, name=words, **fields)
+    return st.lists(facts, min_size=1, max_size=4, unique_by=lambda fact: fact.name.casefold())
+
+
+sources = named(SourceFacts, title=said, url=said, publisher=said, note=said)
+models = named(
+    ModelFacts,
+    title=said,
+    organization=st.none() | words,
+    parameters_b=amounts,
+    active_parameters_b=amounts,
+    context_tokens=st.none() | st.integers(1, 10**9),
+    license=st.none() | words,
+    open_weights=st.none() | st.booleans(),
+    release_date=days,
+    price_input=amounts,
+    price_output=amounts,
+)
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> Batch:
+    """Return scores as anybody may publish them, with their sources and models."""
+    facts = [draw(sources), draw(models)]
+    names = [st.sampled_from([fact.name for fact in some]) for some in facts]
+    scores = st.builds(
+        ReportedScore,
+        benchmark=st.just("clock"),
+        variant=words,
+        metric=st.just("nats"),
+        model=names[1],
+        source=names[0],
+        value=st.floats(-1e9, 1e9) | st.sampled_from([0.0, 1.0, 100.0]),
+        self_reported=st.booleans(),
+        valid_from=days,
+        date_basis=said,
+        raw_setting=said,
+        n=st.none() | st.integers(1, 2**31 - 1),
+        stderr=st.none() | st.floats(0, 1e6),
+        note=said,
+        low=st.just(-math.inf),
+        high=st.just(math.inf),
+    )
+    one_each = {"unique_by": lambda s: (s.variant, s.model, s.source)}
+    numbers = draw(st.lists(scores, min_size=1, max_size=12, **one_each))
+    return Batch([*facts[0], *facts[1], BenchmarkFacts(name="clock", metric="nats"), *numbers])
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(batch=batches())
+@pytest.mark.parametrize("kind", ["csv", "json", "eee"])
+def test_whatever_was_published_comes_back_equal(
+    backend: Backend, tmp_path_factory: pytest.TempPathFactory, kind: str, batch: Batch
+) -> None:
+    written = passed_through(backend, tmp_path_factory.mktemp("a"), batch)
+    path = tmp_path_factory.mktemp("out") / f"scores.{'json' if kind == 'json' else 'd'}"
+    export(written, path, kind)
+    came = passed_through(backend, tmp_path_factory.mktemp("b"), read_path(path))
+    assert of(ReportedScore, came.records) == of(ReportedScore, written.records)
+    used = {score.model for score in of(ReportedScore, written.records)}
+    assert [m for m in of(ModelFacts, came.records) if m.name in used] == [
+        m for m in of(ModelFacts, written.records) if m.name in used
+    ]
+
+
+def passed_through(backend: Backend, folder: Path, batch: Batch) -> Snapshot:
+    """Return what a registry says after the batch was stored in it."""
+    url = backend.make(folder)
+    with closing(open_store(url)) as store:
+        report = store_batch(store, batch)
+        assert report.stored, report.stops
+        taken = snapshot(store)
+    backend.remove(url)
+    return taken
 
 
 def test_a_run_is_elsewhere_a_source(store: Store) -> None:
@@ -148,14 +271,14 @@ def test_partial_runs_and_samples_say_so_in_their_variant(store: Store) -> None:
     }
 
 
-def test_a_number_that_was_corrected_is_not_exported(store: Store, tmp_path: Path) -> None:
-    export(snapshot(store, benchmark="hle"), tmp_path / "out", "csv")
+def test_a_number_that_was_corrected_is_not_exported(own: Store, tmp_path: Path) -> None:
+    export(snapshot(own, benchmark="hle"), tmp_path / "out", "csv")
     scores = tmp_path / "out" / "scores.csv"
     changed = scores.read_text().replace(",0.177,", ",0.178,", 1)
     assert changed != scores.read_text()
     scores.write_text(changed)
-    assert store_batch(store, read_path(tmp_path / "out"), correct=True).stored
-    values = [entry.score.value for entry in snapshot(store, benchmark="hle").entries]
+    assert store_batch(own, read_path(tmp_path / "out"), correct=True).stored
+    values = [entry.score.value for entry in snapshot(own, benchmark="hle").entries]
     assert (values.count(0.177), 0.178 in values) == (0, True)
 
 
@@ -180,9 +303,9 @@ def lines_of(file: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["out", "out.csv"])
-def test_no_cell_can_be_run_by_a_spreadsheet(store: Store, tmp_path: Path, name: str) -> None:
+def test_no_cell_can_be_run_by_a_spreadsheet(local: Store, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    export(snapshot(store), path, "csv")
+    export(snapshot(local), path, "csv")
     files = [path] if path.is_file() else sorted(path.glob("*.csv"))
     cells = [cell for file in files for row in csv.reader(lines_of(file)) for cell in row]
     texts = [cell for cell in cells if not re.fullmatch(r"[+-]?[\d.e+-]+", cell)]
@@ -196,18 +319,16 @@ def test_control_characters_are_left_out_of_csv() -> None:
     assert catalog._cell("red\x1b[31m\x07 \u202eevil") == "red[31m evil"
 
 
-def test_one_table_has_what_people_want_to_see(store: Store, tmp_path: Path) -> None:
-    export(snapshot(store, benchmark="clock"), tmp_path / "clock.csv", "csv")
+def test_one_table_has_what_people_want_to_see(local: Store, tmp_path: Path) -> None:
+    export(snapshot(local, benchmark="clock"), tmp_path / "clock.csv", "csv")
     rows = list(csv.DictReader(lines_of(tmp_path / "clock.csv")))
     assert [row["kind"] for row in rows] == ["measured"] * 3
     assert (rows[0]["low"], rows[0]["high"], rows[0]["run"]) == ("0.4", "0.6", "1")
 
 
-def test_one_table_of_published_scores_is_known_to_its_registry(
-    store: Store, tmp_path: Path
-) -> None:
-    export(snapshot(store, benchmark="mmlu"), tmp_path / "mmlu.csv", "csv")
-    report = store_batch(store, read_path(tmp_path / "mmlu.csv"))
+def test_one_table_of_published_scores_is_known_to_its_registry(own: Store, tmp_path: Path) -> None:
+    export(snapshot(own, benchmark="mmlu"), tmp_path / "mmlu.csv", "csv")
+    report = store_batch(own, read_path(tmp_path / "mmlu.csv"))
     assert set(report.counts["score"]) == {"unchanged"}
 
 
@@ -279,8 +400,8 @@ PLACE = re.compile(
 )
 
 
-def test_every_record_is_of_the_schema_and_at_its_place(store: Store, tmp_path: Path) -> None:
-    export(snapshot(store), tmp_path / "out", "eee")
+def test_every_record_is_of_the_schema_and_at_its_place(local: Store, tmp_path: Path) -> None:
+    export(snapshot(local), tmp_path / "out", "eee")
     validator = jsonschema.Draft7Validator(RECORD)
     files = [file for file in sorted((tmp_path / "out").rglob("*")) if file.is_file()]
     for file in files:
@@ -293,8 +414,8 @@ def test_every_record_is_of_the_schema_and_at_its_place(store: Store, tmp_path: 
     assert len(files) > 1000
 
 
-def test_a_record_says_who_measured_and_with_what(store: Store, tmp_path: Path) -> None:
-    export(snapshot(store, run_id=1), tmp_path / "out", "eee")
+def test_a_record_says_who_measured_and_with_what(local: Store, tmp_path: Path) -> None:
+    export(snapshot(local, run_id=1), tmp_path / "out", "eee")
     (file,) = (tmp_path / "out").rglob("*.json")
     record = json.loads(file.read_text())
     assert record["source_metadata"]["source_type"] == "evaluation_run"
@@ -311,8 +432,8 @@ def test_a_record_says_who_measured_and_with_what(store: Store, tmp_path: Path) 
 # --- The hub's evaluation results -----------------------------------------------------------------
 
 
-def test_the_hub_s_own_reader_reads_them(store: Store, tmp_path: Path) -> None:
-    taken = snapshot(store, benchmark="mmlu-pro", datasets={"mmlu-pro": "TIGER-Lab/MMLU-Pro"})
+def test_the_hub_s_own_reader_reads_them(local: Store, tmp_path: Path) -> None:
+    taken = snapshot(local, benchmark="mmlu-pro", datasets={"mmlu-pro": "TIGER-Lab/MMLU-Pro"})
     export(taken, tmp_path / "out", "eval-results")
     values = []
     for file in sorted((tmp_path / "out").rglob("*")):
@@ -325,19 +446,28 @@ def test_the_hub_s_own_reader_reads_them(store: Store, tmp_path: Path) -> None:
     assert sorted(values) == sorted(headline)
 
 
-def test_they_come_back_with_their_setting(store: Store, tmp_path: Path) -> None:
-    taken = snapshot(store, benchmark="hle", datasets={"hle": "cais/hle"})
+IN_NOTES = ("benchmark", "model", "variant", "metric", "value", "n", "stderr", "valid_from")
+IN_NOTES += ("self_reported", "disputed", "dispute")
+
+
+@pytest.mark.parametrize("benchmark", ["hle", "mmmu", "clock"])
+def test_they_come_back_with_their_setting(store: Store, tmp_path: Path, benchmark: str) -> None:
+    taken = snapshot(store, benchmark=benchmark, datasets={benchmark: f"acme/{benchmark}"})
     export(taken, tmp_path / "out", "eval-results")
     batch = read_path(tmp_path / "out")
     assert not batch.refused
-    came = {(s.model, s.variant, s.value) for s in batch.records if isinstance(s, ReportedScore)}
     headline = [entry.score for entry in taken.entries if entry.score.metric == "accuracy"]
-    assert came == {(s.model, s.variant, s.value) for s in headline}
+    came = of(ReportedScore, list(batch.records))
+    told = [
+        sorted(repr([getattr(s, n) for n in IN_NOTES]) for s in those) for those in (came, headline)
+    ]
+    assert told[0] == told[1]
+    assert len(came) >= 3
 
 
-def test_a_benchmark_that_is_on_no_hub_has_no_such_results(store: Store, tmp_path: Path) -> None:
+def test_a_benchmark_that_is_on_no_hub_has_no_such_results(local: Store, tmp_path: Path) -> None:
     with pytest.raises(ExportFailure, match=r"whose dataset is on the hub.*--as eee"):
-        export(snapshot(store, benchmark="clock"), tmp_path / "out", "eval-results")
+        export(snapshot(local, benchmark="clock"), tmp_path / "out", "eval-results")
     assert not (tmp_path / "out").exists()
 
 
@@ -345,9 +475,9 @@ def test_a_benchmark_that_is_on_no_hub_has_no_such_results(store: Store, tmp_pat
 
 
 @pytest.mark.parametrize("kind", ["eee", "eval-results"])
-def test_no_name_leads_out_of_the_folder(store: Store, tmp_path: Path, kind: str) -> None:
+def test_no_name_leads_out_of_the_folder(local: Store, tmp_path: Path, kind: str) -> None:
     inside = tmp_path / "deep" / "er"
-    taken = snapshot(store, benchmark="dials", datasets={"dials": "acme/dials"})
+    taken = snapshot(local, benchmark="dials", datasets={"dials": "acme/dials"})
     export(taken, inside / "out", kind)
     files = [file for file in tmp_path.rglob("*") if file.is_file() and file.suffix != ".db"]
     written = [file for file in files if "registry.db" not in file.name]
@@ -364,23 +494,23 @@ def test_any_name_is_one_component_of_a_path(name: str) -> None:
     assert len(made) <= 110
 
 
-def test_what_is_there_is_not_written_over(store: Store, tmp_path: Path) -> None:
+def test_what_is_there_is_not_written_over(local: Store, tmp_path: Path) -> None:
     file, folder = tmp_path / "scores.json", tmp_path / "out"
     file.write_text("mine")
     folder.mkdir()
     (folder / "scores.csv").write_text("mine")
     for path, kind in ((file, "json"), (folder, "csv")):
         with pytest.raises(ExportFailure, match="--force"):
-            export(snapshot(store, run_id=1), path, kind)
+            export(snapshot(local, run_id=1), path, kind)
     assert (file.read_text(), (folder / "scores.csv").read_text()) == ("mine", "mine")
-    export(snapshot(store, run_id=1), folder, "csv", force=True)
+    export(snapshot(local, run_id=1), folder, "csv", force=True)
     assert "acme/one" in (folder / "scores.csv").read_text()
     with pytest.raises(ExportFailure, match="is a folder"):
-        export(snapshot(store, run_id=1), folder, "json", force=True)
+        export(snapshot(local, run_id=1), folder, "json", force=True)
 
 
 def test_a_write_that_fails_leaves_nothing(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_snapshot: Snapshot, path: Path) -> None:
         (path / "half.csv").write_text("half")
@@ -388,7 +518,7 @@ def test_a_write_that_fails_leaves_nothing(
 
     monkeypatch.setitem(FORMATS, "csv", FORMATS["csv"].__class__("", full, lambda _: True))
     with pytest.raises(ExportFailure, match="No space left on device"):
-        export(snapshot(store, run_id=1), tmp_path / "new" / "out", "csv")
+        export(snapshot(local, run_id=1), tmp_path / "new" / "out", "csv")
     assert list((tmp_path / "new").iterdir()) == []
 
 
@@ -410,12 +540,11 @@ def register_benchmarks():
 
 
 @pytest.fixture
-def podium(tmp_path: Path) -> Callable[..., Result]:
+def podium(registry_url: str, tmp_path: Path) -> Callable[..., Result]:
     """Return the command line over a registry with a run of each kind of data."""
     plugin = tmp_path / "terms.py"
     plugin.write_text(PLUGIN)
-    file = tmp_path / "own.db"
-    store = open_store(str(file))
+    store = open_store(registry_url)
     for name in ("clock", "ward", "gate", "gone"):
         benchmark = Benchmark(
             name=name, summary=name, dataset=Dataset(name, list), metrics=(ACCURACY,)
@@ -426,7 +555,7 @@ def podium(tmp_path: Path) -> Callable[..., Result]:
     store.close()
 
     def podium(*words: object) -> Result:
-        typed = ["--registry", str(file), "--plugin", str(plugin), *map(str, words)]
+        typed = ["--plugin", str(plugin), *map(str, words)]
         return CliRunner().invoke(main, typed)
 
     return podium
@@ -495,36 +624,34 @@ def test_what_is_mistyped_says_what_to_type(
     assert said in result.output
 
 
-def test_without_a_score_there_is_nothing_to_export(tmp_path: Path) -> None:
-    file = tmp_path / "empty.db"
-    store = open_store(str(file))
-    begin_run(store)
-    store.close()
-    typed = ["--registry", str(file), "export", str(tmp_path / "x"), "--as", "csv"]
+def test_without_a_score_there_is_nothing_to_export(registry_url: str, tmp_path: Path) -> None:
+    with closing(open_store(registry_url)) as store:
+        begin_run(store)
+    typed = ["export", str(tmp_path / "x"), "--as", "csv"]
     result = CliRunner().invoke(main, typed)
     assert (result.exit_code, "no score to export" in result.output) == (1, True)
 
 
-def test_further_metrics_go_with_the_headline(store: Store) -> None:
-    run_id = begin_run(store, "acme/two")
+def test_further_metrics_go_with_the_headline(own: Store) -> None:
+    run_id = begin_run(own, "acme/two")
     whole = Score(metric="accuracy", value=0.5, n=4)
     loss = Score(metric="nats", value=7.25, n=4)
     part = Score(metric="accuracy", value=1.0, n=1, part="hour=12")
     measured = [Measured(whole, ACCURACY, headline=True), Measured(loss, ACCURACY)]
-    store.finish(run_id, [sample_score("1")], [*measured, Measured(part, ACCURACY)])
-    taken = snapshot(store, run_id=run_id)
+    own.finish(run_id, [sample_score("1")], [*measured, Measured(part, ACCURACY)])
+    taken = snapshot(own, run_id=run_id)
     assert [(e.score.metric, e.score.value, e.headline) for e in taken.entries] == [
         ("accuracy", 0.5, True),
         ("nats", 7.25, False),
     ]
 
 
-def test_a_number_beyond_one_comes_back(store: Store, tmp_path: Path) -> None:
-    run_id = begin_run(store, "acme/two")
+def test_a_number_beyond_one_comes_back(own: Store, tmp_path: Path) -> None:
+    run_id = begin_run(own, "acme/two")
     loss = Measured(Score(metric="nats", value=7.25, n=4), ACCURACY, headline=True)
-    store.finish(run_id, [sample_score("1")], [loss])
+    own.finish(run_id, [sample_score("1")], [loss])
     for kind, name in (("csv", "d"), ("json", "d.json"), ("eee", "e")):
-        export(snapshot(store, run_id=run_id), tmp_path / name, kind)
+        export(snapshot(own, run_id=run_id), tmp_path / name, kind)
         batch: Batch = read_path(tmp_path / name)
         (score,) = of(ReportedScore, list(batch.records))
         assert (score.value, score.fault) == (7.25, "")

@@ -28,7 +28,7 @@ from registry.gate import (
     read_policy,
 )
 from registry.statistics import bonett_price_interval
-from registry.store import Store, open_store
+from registry.store import Store
 
 HEAD = 'candidate = "acme/new"\nbaseline = "acme/old"\n'
 CODES = {"GO": 0, "NO-GO": 3, "INCONCLUSIVE": 4}
@@ -39,11 +39,6 @@ def _nothing_built_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("registry.discovery.BUILT_IN_ROOMS", ())
     monkeypatch.setattr(plugins, "__path__", [])
     monkeypatch.setenv("PODIUM_REGISTRY", str(tmp_path / "registry.db"))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(str(tmp_path / "registry.db"))
 
 
 @pytest.fixture

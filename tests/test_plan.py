@@ -14,7 +14,7 @@ import plugins
 from registry.compare import align
 from registry.plan import ASSUMED_DEVIATION, detectable_difference, plan, spread
 from registry.statistics import required_items
-from registry.store import Store, open_store
+from registry.store import Store
 
 
 @pytest.fixture(autouse=True)
@@ -22,11 +22,6 @@ def _nothing_built_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("registry.discovery.BUILT_IN_ROOMS", ())
     monkeypatch.setattr(plugins, "__path__", [])
     monkeypatch.setenv("PODIUM_REGISTRY", str(tmp_path / "registry.db"))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(str(tmp_path / "registry.db"))
 
 
 @pytest.fixture

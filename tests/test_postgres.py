@@ -1,41 +1,43 @@
 """A registry on a PostgreSQL server: all that a file does, and what only a server can get wrong."""
 
 import json
+import os
+import random
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
-from postgres import PASSWORD, USER, Server
-from sqlalchemy import make_url
+from postgres import PASSWORD, USER, Server, account, database_of
+from sqlalchemy import text
 from stored_runs import add_run, answer, begin_run
 
 import registry.database
+from registry import Prediction
 from registry.cli import main
-from registry.errors import MissingExtra, StoreError
-from registry.importing import BUILT_IN, read_path
-from registry.importing.records import Batch, ModelFacts, Refusal
+from registry.errors import MissingExtra, StoreError, StoreUnavailable
+from registry.importing.records import Batch, ModelFacts
 from registry.importing.storing import store_batch
-from registry.reported import board_rows, resolve
 from registry.store import Store, open_store
 
 
 @pytest.fixture
 def store(postgresql: str) -> Iterator[Store]:
+    """Return a registry on the server alone."""
     store = open_store(postgresql)
     yield store
     store.close()
 
 
+PID = text("SELECT pg_backend_pid()")
+
+
 def podium(url: str, *words: str) -> Result:
     return CliRunner().invoke(main, words, env={"PODIUM_REGISTRY": url})
-
-
-def name_of(url: str) -> str:
-    """Return the database that a URL names."""
-    return str(make_url(url).database)
 
 
 def test_the_command_line_works_on_a_server(server: Server) -> None:
@@ -53,21 +55,6 @@ def test_a_server_is_named_as_its_own_tools_name_it(postgresql: str, scheme: str
     store = open_store(postgresql.replace("postgresql+psycopg", scheme))
     assert store.runs() == []
     store.close()
-
-
-def test_importing_twice_changes_nothing(store: Store) -> None:
-    batch = read_path(BUILT_IN)
-    first, second = store_batch(store, batch), store_batch(store, batch)
-    assert {outcome.verdict for outcome in first.outcomes} == {"added"}
-    assert {outcome.verdict for outcome in second.outcomes} == {"unchanged"}
-    assert resolve(store, "MEDGEMMA 4B IT") in {row.name for row in store.models()}
-
-
-def test_an_import_with_a_bad_row_stores_nothing(store: Store) -> None:
-    whole = read_path(BUILT_IN)
-    report = store_batch(store, Batch(whole.records, [Refusal("scores.csv:7", "no number")]))
-    assert not report.stored
-    assert (store.models(), board_rows(store, "mmlu")) == ([], [])
 
 
 def test_an_import_that_the_server_stops_half_way_stores_nothing(store: Store) -> None:
@@ -107,9 +94,9 @@ def test_a_writer_that_hangs_does_not_hang_the_others(
     monkeypatch.setattr(registry.database, "PATIENCE", 1)
     store = open_store(postgresql)
     settings = {"host": str(server.folder), "user": USER, "password": PASSWORD}
-    with psycopg.connect(dbname=name_of(postgresql), **settings) as hanging:
+    with psycopg.connect(dbname=database_of(postgresql), **settings) as hanging:
         hanging.execute("UPDATE alembic_version SET version_num = version_num")
-        with pytest.raises(StoreError, match="locked by another process"):
+        with pytest.raises(StoreUnavailable, match="locked by another process"):
             begin_run(store)
         hanging.rollback()
     assert begin_run(store) == 1
@@ -143,10 +130,84 @@ def test_a_database_that_is_not_there_is_told(server: Server) -> None:
 
 
 @pytest.mark.parametrize("where", ["127.0.0.1:1/podium", "/podium?host=/not-here&port=1"])
-def test_a_server_that_cannot_be_reached_is_told(where: str) -> None:
-    output = told(f"postgresql+psycopg://podium:secret@{where}")
+def test_a_server_that_cannot_be_reached_is_told_and_may_be_back_soon(where: str) -> None:
+    url = f"postgresql+psycopg://podium:secret@{where}"
+    output = told(url)
     assert "cannot be reached" in output
     assert "pg_isready -h" in output
+    with pytest.raises(StoreUnavailable):
+        open_store(url)
+
+
+def test_a_write_that_the_server_ended_may_be_tried_again(store: Store, server: Server) -> None:
+    run_id = begin_run(store)
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        delete_while_the_server_ends_it(store, server)
+    store.append([answer(run_id, "1")])
+    assert store.run(run_id).outcomes == {"answered": 1}
+
+
+def delete_while_the_server_ends_it(store: Store, server: Server) -> None:
+    with store.writing() as session:
+        server.execute(f"SELECT pg_terminate_backend({session.scalar(PID)})")
+        session.execute(text("DELETE FROM prediction"))
+
+
+def test_a_registry_that_may_only_be_read_is_read_and_not_written(
+    server: Server, migrated: str
+) -> None:
+    url = server.database(migrated)
+    store = open_store(url)
+    add_run(store, "acme/one", 0.5)
+    store.close()
+    server.execute(f"ALTER DATABASE {database_of(url)} SET default_transaction_read_only = on")
+    store = open_store(url)
+    assert [row.value for row in store.board("clock")] == [0.5]
+    with pytest.raises(StoreError, match=r"cannot be written: .*read-only") as caught:
+        begin_run(store)
+    assert caught.type is StoreError
+    assert [view.model for view in store.runs()] == ["acme/one"]
+    store.close()
+
+
+@pytest.fixture
+def small_disk(server: Server) -> Iterator[str]:
+    """Return the tablespace on a disk of 16 MB. Skips the test where none may be mounted."""
+    folder = server.folder / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m,mode=777", "none", folder],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"no disk may be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        owner = account()
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+        server.execute(f"CREATE TABLESPACE small LOCATION '{folder}'")
+        yield "small"
+        server.execute("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_leaves_the_registry_as_it_was(
+    server: Server, migrated: str, small_disk: str
+) -> None:
+    server.execute(f'CREATE DATABASE crowded TEMPLATE "{migrated}" TABLESPACE {small_disk}')
+    with closing(open_store(server.url("crowded"))) as store:
+        run_id = begin_run(store)
+        store.append([answer(run_id, "1")])
+        many = [
+            Prediction(run_id=run_id, sample_id=f"more {i}", text=random.randbytes(2000).hex())
+            for i in range(4000)
+        ]
+        with pytest.raises(StoreError, match=r"no space is left .*as it was before") as caught:
+            store.append(many)
+        assert caught.type is StoreError  # nobody is to wait for it
+        assert store.run(run_id).outcomes == {"answered": 1}
+    server.execute("DROP DATABASE crowded WITH (FORCE)")
 
 
 def test_a_user_who_may_not_write_is_told(postgresql: str, server: Server) -> None:
@@ -160,7 +221,7 @@ def test_a_user_who_may_not_write_is_told(postgresql: str, server: Server) -> No
 
 def test_a_database_of_something_else_is_refused_and_left_alone(server: Server) -> None:
     url = server.database()
-    server.execute("CREATE TABLE recipes (name TEXT)", name_of(url))
+    server.execute("CREATE TABLE recipes (name TEXT)", database_of(url))
     assert "no Podium registry (its tables: recipes)" in told(url)
 
 

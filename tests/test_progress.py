@@ -14,17 +14,16 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from registries import Backend, Holding
 from stored_runs import add_run
 
 from registry.charts import progress_chart, save_chart
 from registry.cli import main
 from registry.cli.text_chart import text_chart
 from registry.errors import MissingExtra
-from registry.importing import read_path
-from registry.importing.storing import store_batch
 from registry.leaderboard import Baseline, leaderboard
 from registry.progress import Progress, frontier_sentence, open_weights_sentence, progress
-from registry.store import BoardRow, open_store
+from registry.store import BoardRow, Store
 from registry.tables import ModelRow
 
 Number = tuple[str, str, float, bool | None]
@@ -248,6 +247,20 @@ def test_each_format_is_what_its_suffix_says(tmp_path: Path, suffix: str, begins
         assert asked_for == []  # the file shows without asking anybody
 
 
+@pytest.mark.parametrize("suffix", [".svg", ".html", ".json", ".png"])
+def test_a_hostile_name_is_but_a_name_in_a_chart(tmp_path: Path, suffix: str) -> None:
+    name = "</script><script>alert(1)</script>\x1b[31m"
+    of = found((name, "2024-01-01", 0.5, True), ("b", "2024-06-01", 0.7, True))
+    path = tmp_path / f"chart{suffix}"
+    save_chart(of, path, f"Clock by {name}")
+    content = path.read_bytes()
+    assert len(content) > 1000
+    assert b"\x1b" not in content or suffix == ".png"
+    if suffix in (".svg", ".html"):
+        assert b"<script>alert" not in content
+        assert b"alert(1)" in content
+
+
 def test_weights_differ_by_shape_as_well_as_by_colour() -> None:
     made = progress_chart(found(*FIVE), "Clock").to_dict()
     scales = [
@@ -278,14 +291,12 @@ def test_without_altair_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.fixture(scope="module")
-def catalogue(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def catalogue(backend: Backend, holding: Holding, shared: Path) -> str:
     """Return a registry that holds the whole shared catalogue."""
-    path = tmp_path_factory.mktemp("catalogue") / "registry.db"
-    store_batch(open_store(str(path)), read_path(shared / "catalog"))
-    return path
+    return holding(backend, shared / "catalog")
 
 
-def typed(registry: Path, *words: object, exit_code: int = 0) -> Result:
+def typed(registry: object, *words: object, exit_code: int = 0) -> Result:
     arguments = ["--registry", str(registry), "progress", *map(str, words)]
     result = CliRunner().invoke(main, arguments, prog_name="podium")
     assert result.exit_code == exit_code, result.output
@@ -336,14 +347,14 @@ def reference(shared: Path, benchmark: str, groups: set[str], until: str = "9") 
     ],
 )
 def test_frontiers_of_the_catalogue_are_those_of_its_files(
-    catalogue: Path, shared: Path, benchmark: str, group: str
+    catalogue: str, shared: Path, benchmark: str, group: str
 ) -> None:
     result = typed(catalogue, benchmark, "--group", group, "--format", "json")
     overall = json.loads(result.stdout)["frontiers"]["overall"]
     assert [f"{step['value']:g}" for step in overall] == reference(shared, benchmark, {group})
 
 
-def test_as_of_a_day_the_frontier_is_what_it_was(catalogue: Path, shared: Path) -> None:
+def test_as_of_a_day_the_frontier_is_what_it_was(catalogue: str, shared: Path) -> None:
     words = ("mmmu", "--group", "val", "--as-of", "2024-12-31", "--format", "json")
     overall = json.loads(typed(catalogue, *words).stdout)["frontiers"]["overall"]
     assert [f"{step['value']:g}" for step in overall] == reference(
@@ -351,7 +362,7 @@ def test_as_of_a_day_the_frontier_is_what_it_was(catalogue: Path, shared: Path) 
     )
 
 
-def test_a_page_names_group_metric_and_what_is_left_out(catalogue: Path) -> None:
+def test_a_page_names_group_metric_and_what_is_left_out(catalogue: str) -> None:
     out = typed(catalogue, "gpqa").stdout
     assert "gpqa · group diamond · full · by accuracy, higher is better" in out
     assert "9 models without a release date, 2 disputed numbers" in out
@@ -360,7 +371,7 @@ def test_a_page_names_group_metric_and_what_is_left_out(catalogue: Path) -> None
     assert "\x1b" not in out
 
 
-def test_csv_has_one_line_a_step_and_markdown_fences_the_chart(catalogue: Path) -> None:
+def test_csv_has_one_line_a_step_and_markdown_fences_the_chart(catalogue: str) -> None:
     out = typed(catalogue, "mmmu", "--format", "csv").stdout
     lines = list(csv.DictReader(io.StringIO(out)))
     assert {line["frontier"] for line in lines} == {"overall", "open", "closed"}
@@ -368,7 +379,7 @@ def test_csv_has_one_line_a_step_and_markdown_fences_the_chart(catalogue: Path) 
     assert "```text\n" in typed(catalogue, "mmmu", "--format", "markdown").stdout
 
 
-def test_a_chart_is_drawn_beside_the_table(catalogue: Path, tmp_path: Path) -> None:
+def test_a_chart_is_drawn_beside_the_table(catalogue: str, tmp_path: Path) -> None:
     path = tmp_path / "mmmu.svg"
     result = typed(catalogue, "mmmu", "--chart", path, "--format", "json")
     assert result.stderr == f"Drawn: {path}\n"
@@ -377,7 +388,7 @@ def test_a_chart_is_drawn_beside_the_table(catalogue: Path, tmp_path: Path) -> N
     assert "GPT-5.1" in svg
 
 
-def test_what_cannot_be_drawn_is_said_with_what_to_type(catalogue: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_drawn_is_said_with_what_to_type(catalogue: str, tmp_path: Path) -> None:
     assert "must end in .svg" in typed(catalogue, "mmmu", "--chart", "a.gif", exit_code=2).stderr
     nowhere = tmp_path / "nowhere" / "a.json"
     assert "cannot be written" in typed(catalogue, "mmmu", "--chart", nowhere, exit_code=1).stderr
@@ -385,18 +396,18 @@ def test_what_cannot_be_drawn_is_said_with_what_to_type(catalogue: Path, tmp_pat
     assert "Did you mean 'test'" in typed(catalogue, "mmmu", "--group", "tst", exit_code=2).stderr
 
 
-def test_without_numbers_the_page_is_empty_and_the_reason_is_told(tmp_path: Path) -> None:
-    open_store(str(tmp_path / "empty.db"))
-    result = typed(tmp_path / "empty.db", "mmlu", "--format", "json")
+def test_without_numbers_the_page_is_empty_and_the_reason_is_told(registry_url: str) -> None:
+    result = typed(registry_url, "mmlu", "--format", "json")
     assert json.loads(result.stdout)["points"] == []
     assert "No run of mmlu yet" in result.stderr
 
 
-def test_a_chart_without_a_dated_model_is_not_drawn_and_says_so(tmp_path: Path) -> None:
-    store = open_store(str(tmp_path / "registry.db"))
+def test_a_chart_without_a_dated_model_is_not_drawn_and_says_so(
+    store: Store, registry_url: str, tmp_path: Path
+) -> None:
     add_run(store, "acme/one", 0.5)
     path = tmp_path / "clock.png"
-    result = typed(tmp_path / "registry.db", "clock", "--chart", path)
+    result = typed(registry_url, "clock", "--chart", path)
     assert result.stderr == f"Not drawn, since no model has a release date: {path}\n"
     assert "No model of clock (default) has a release date." in result.stdout
     assert not path.exists()

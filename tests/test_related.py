@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from registries import Backend, Holding
 from scipy.stats import spearmanr
 
 from registry.cli import main
 from registry.filters import current
-from registry.importing import read_path
-from registry.importing.storing import store_batch
 from registry.related import (
     Described,
     Pair,
@@ -27,7 +27,7 @@ from registry.related import (
     weighted_jaccard,
 )
 from registry.reported import board_rows
-from registry.store import BoardRow, Store, open_store
+from registry.store import BoardRow, open_store
 from registry.tables import Kind
 
 
@@ -224,21 +224,15 @@ def test_declared_links_hold_in_both_directions_and_may_name_what_is_not_here() 
 
 
 @pytest.fixture(scope="module")
-def catalogue(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def catalogue(backend: Backend, holding: Holding, shared: Path) -> str:
     """Return a registry that holds the whole shared catalogue."""
-    path = tmp_path_factory.mktemp("catalogue") / "registry.db"
-    store_batch(open_store(str(path)), read_path(shared / "catalog"))
-    return path
+    return holding(backend, shared / "catalog")
 
 
 @pytest.fixture(scope="module")
-def store(catalogue: Path) -> Store:
-    return open_store(str(catalogue))
-
-
-@pytest.fixture(scope="module")
-def whole(store: Store) -> Relations:
-    return relations([], current(board_rows(store)))
+def whole(catalogue: str) -> Relations:
+    with closing(open_store(catalogue)) as store:
+        return relations([], current(board_rows(store)))
 
 
 @pytest.mark.parametrize(
@@ -306,7 +300,7 @@ def test_by_correlation_mimic_cxr_has_not_enough_shared_models_there() -> None:
     assert "strong" not in out.split("A correlation needs")[0]
 
 
-def test_each_link_says_its_basis_and_n(catalogue: Path) -> None:
+def test_each_link_says_its_basis_and_n(catalogue: str) -> None:
     words = ("--registry", catalogue, "related", "mmmu", "--top", 3)
     links = links_of(*words)
     assert [link["basis"] for link in links] == [

@@ -3,16 +3,15 @@
 import json
 import os
 import signal
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from click.testing import CliRunner, Result
+from registries import Files
 
 from evaluators.session import Command
 from registry import (
@@ -42,7 +41,7 @@ from registry import (
 from registry.cli import main
 from registry.cli.context import Podium
 from registry.datasets import podium_home
-from registry.store import Store, open_store
+from registry.store import Store
 
 SECRET = "The heart of patient ten is enlarged, with a small effusion on the left."
 SUBJECTS = ("clocks", "sums")
@@ -227,19 +226,10 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     return fresh
 
 
-@pytest.fixture(scope="module")
-def new_registry(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Return an empty registry's file; to migrate one for each test takes longer than the tests."""
-    file = tmp_path_factory.mktemp("new") / "registry.db"
-    open_store(str(file))
-    with closing(sqlite3.connect(file)) as connection:
-        return connection.serialize()
-
-
 @pytest.fixture(autouse=True)
-def _migrated(new_registry: bytes) -> None:
+def _migrated(files: Files) -> None:
     podium_home().mkdir(parents=True)
-    (podium_home() / "registry.db").write_bytes(new_registry)
+    files.make(podium_home())
 
 
 @pytest.fixture
@@ -255,11 +245,6 @@ def podium(tmp_path: Path) -> Type:
         return result
 
     return podium
-
-
-@pytest.fixture
-def store() -> Store:
-    return open_store()
 
 
 @pytest.fixture
@@ -718,6 +703,7 @@ def test_a_new_version_s_numbers_do_not_go_under_the_old_version(podium: Type, t
     assert versions == ["1", "2"]
 
 
+@pytest.mark.usefixtures("registry_url")
 def test_an_unfinished_run_stays_so_when_it_is_rescored(podium: Type, told: Told) -> None:
     told.dies_after = 2
     podium("run", "sums", "--model", "spy:4", exit_code=1)
@@ -752,6 +738,7 @@ def test_a_benchmark_that_needs_a_judge_asks_for_one_before_anything_else(
     assert (told.asked, store.runs()) == ([], [])
 
 
+@pytest.mark.usefixtures("registry_url")
 def test_a_judge_that_fails_is_asked_again_by_resume(podium: Type, told: Told) -> None:
     told.failing = {"3"}
     words = ("run", "sums", "--variant", "judge", "--model", "echo:4", "--judge", "spy:y")

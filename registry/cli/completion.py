@@ -18,7 +18,9 @@ def _completing(names: Callable[[Podium], Iterable[tuple[str, str]]]) -> Complet
         context: click.Context, _parameter: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         try:
-            known = list(names(podium_of(context)))
+            # Leaving its scope closes the registry, which no command will do after this.
+            with context.find_root().scope():
+                known = list(names(podium_of(context)))
         except RegistryError:
             return []  # the command itself will say what is wrong
         return [CompletionItem(n, help=text) for n, text in known if n.startswith(incomplete)]

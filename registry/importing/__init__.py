@@ -51,5 +51,5 @@ def read_path(path: Path, format_name: str = "") -> Batch:
     formats = "; ".join(f"{name}: {known.summary}" for name, known in FORMATS.items())
     raise ImportFailure(
         f"{path} is of no format that Podium knows ({formats}). "
-        f"Name one with: podium import {path} --format NAME"
+        f"Name one with: podium import {path} --from NAME"
     )

@@ -146,6 +146,7 @@ def _score(record: Fields, result: Fields, source: SourceFacts, model: ModelFact
     details, doubt = said.object("details"), said.object("uncertainty")
     name = _metric(metric)
     scale = 100.0 if _is_percent(metric) else 1.0
+    dated = record if result.any("evaluation_timestamp") is None else result
     low, high = metric.number_or_none("min_score"), metric.number_or_none("max_score")
     least, most = bounds(name)
     stderr = doubt.object("standard_error").number_or_none("value")
@@ -159,8 +160,7 @@ def _score(record: Fields, result: Fields, source: SourceFacts, model: ModelFact
         source=source.name,
         value=said.number("score") / scale,
         self_reported=relationship == "first_party",
-        valid_from=result.day_or_none("evaluation_timestamp")
-        or record.day_or_none("evaluation_timestamp"),
+        valid_from=dated.day_or_none("evaluation_timestamp"),
         date_basis=details.known("date_basis") or "",
         higher_is_better=not metric.flag("lower_is_better"),
         raw_setting=details.known("raw_setting") or "",
@@ -175,6 +175,9 @@ def _score(record: Fields, result: Fields, source: SourceFacts, model: ModelFact
 
 
 def _is_percent(metric: Fields) -> bool:
+    """Whether it counts to a hundred; Podium's own records hold what its registry does."""
+    if metric.object("additional_details").known("podium_benchmark"):
+        return False
     is_hundred = (metric.any("min_score"), metric.any("max_score")) == (0, 100)
     return metric.any("metric_unit") == "percent" or is_hundred
 

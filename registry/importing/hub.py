@@ -126,7 +126,10 @@ def _entry(entry: Fields, model: str) -> tuple[Facts, ReportedScore]:
     metric = notes.get("metric", "accuracy")
     value, stderr = as_proportion(metric, entry.number("value"), _float(notes.get("stderr")))
     url = source.known("url") or f"{HUB}/{model}"
-    is_own = url.startswith(f"{HUB}/{model}") or notes.get("by") == "its maker"
+    # Podium's own notes say whose number it is; of others, what lies with a model is its maker's.
+    is_its_maker_s = url.startswith(f"{HUB}/{model}")
+    if "metric" in notes:
+        is_its_maker_s = notes.get("by") == "its maker"
     made_by = SourceFacts(
         where=entry.where,
         name=slug(f"hub-{url.removeprefix('https://')}".replace("/", "-")),
@@ -144,7 +147,7 @@ def _entry(entry: Fields, model: str) -> tuple[Facts, ReportedScore]:
             model=model,
             source=made_by.name,
             value=value,
-            self_reported=is_own,
+            self_reported=is_its_maker_s,
             valid_from=entry.day_or_none("date"),
             date_basis="date of the entry",
             disputed="disputed" in notes,

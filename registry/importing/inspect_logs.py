@@ -66,7 +66,7 @@ def _read(file: Path, where: str) -> Fields:
     try:
         log = read_eval_log(str(file), header_only=True)
         values: dict[str, Any] = log.model_dump(mode="json")
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # Inspect also asserts, and passes on what its decoders raise
         raise ImportFailure(
             f"{file} cannot be read as a log of Inspect: {error}. "
             f"Look at it with: inspect log dump {file}"
@@ -114,7 +114,7 @@ def _scores(log: Fields) -> Iterator[ReportedScore]:
 def _score(
     log: Fields, scorer: Fields, metric: Fields, stderr: float | None, *, one_of_many: bool
 ) -> ReportedScore:
-    said, results = log.object("eval"), log.object("results")
+    said = log.object("eval")
     name = metric.text("name").rsplit("/", 1)[-1]
     low, high = bounds(name)
     return ReportedScore(
@@ -129,25 +129,41 @@ def _score(
         valid_from=said.day_or_none("created"),
         date_basis="day of the evaluation",
         raw_setting=_setting(said, scorer),
-        n=results.whole_or_none("completed_samples"),
+        n=_asked(log, scorer),
         stderr=stderr,
         low=low,
         high=high,
+        disputed=log.flag("invalidated"),
+        dispute="the log is marked as invalid" if log.flag("invalidated") else "",
     )
 
 
+def _asked(log: Fields, scorer: Fields) -> int | None:
+    """Return how many questions were scored: each once, however many epochs repeated it.
+
+    That is what Inspect's standard error is of. Older logs count the repetitions alone.
+    """
+    scored = scorer.whole_or_none("scored_samples")
+    repeated = log.object("results").whole_or_none("completed_samples")
+    if scored is not None or repeated is None:
+        return scored
+    return repeated // _epochs(log)
+
+
+def _epochs(log: Fields) -> int:
+    return log.object("eval").object("config").whole_or_none("epochs") or 1
+
+
 def _variant(log: Fields, scorer: Fields, *, one_of_many: bool) -> str:
-    said, results = log.object("eval"), log.object("results")
+    said = log.object("eval")
     arguments = said.object("task_args")
     words = [f"{name}={value}" for name, value in sorted(arguments.values.items()) if value]
     words += [scorer.text("name")] if one_of_many else []
     variant = ", ".join(words) or "unspecified"
-    asked = results.whole_or_none("completed_samples")
+    asked = _asked(log, scorer)
     whole = said.object("dataset").whole_or_none("samples")
-    epochs = said.object("config").whole_or_none("epochs") or 1
-    if said.object("config").any("limit") is not None or (
-        asked is not None and whole is not None and asked < whole * epochs
-    ):
+    is_less = asked is not None and whole is not None and asked < whole
+    if is_less or said.object("config").any("limit") is not None:
         return f"{variant} [partial: {asked} asked]"
     return variant
 
