@@ -15,7 +15,8 @@ import peers
 import pytest
 import short_answers
 import table
-from measuring import Answer, Figure, Questions, Side, agreement, asked, compare
+from figures import Figure
+from measuring import Answer, Questions, Side, agreement, asked, compare
 
 ROOT = Path(__file__).parents[1]
 PERF = ROOT / "perf"
