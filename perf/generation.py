@@ -11,7 +11,8 @@ from functools import partial
 from operator import attrgetter
 from pathlib import Path
 
-from measuring import PERF, Figure, Questions, bare, compare, report, served
+from figures import Figure, report
+from measuring import PERF, Questions, bare, compare, served
 from short_answers import LONGEST, QUESTIONS
 
 TO_REACH = 0.95

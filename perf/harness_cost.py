@@ -21,7 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import Figure, driver_rss_mb, report
+from figures import Figure, report
+from measuring import driver_rss_mb
 
 from evaluators.doubles import EchoEngine
 from evaluators.evaluate import Run, ask, conclude

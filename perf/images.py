@@ -11,7 +11,8 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from measuring import Figure, Questions, bare, compare, report, served
+from figures import Figure, report
+from measuring import Questions, bare, compare, served
 
 from plugins.mimic_cxr.synthetic import write_tree
 

@@ -19,17 +19,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from figures import Figure, report
 from measuring import (
     PERF,
     Answer,
-    Figure,
     Questions,
     Side,
     asked,
     bare,
     compare,
     engine_settings,
-    report,
     selected,
     served,
     timed,

