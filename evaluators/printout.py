@@ -21,7 +21,9 @@ _CRASH = re.compile(
     r"Fatal Python error: [A-Za-z ]+|Segmentation fault|SIG[A-Z]{3,5} received|"
     r"terminate called after throwing an instance of '[\w:]+'|died unexpectedly"
 )
-_POINTS_ELSEWHERE = re.compile(r"\babove\b")
+_AFTERMATH = re.compile(r"\babove\b|^(?:BrokenPipe|ConnectionReset|EOF)Error|^KeyboardInterrupt")
+"""What one process says when another is gone already, or only points to what stands above."""
+
 _MANY_NUMBERS = re.compile(r"-?\d+(?:[\s,]+-?\d+){7,}")
 _UNPRINTED = re.compile(r"[^ -~]+")
 
@@ -62,7 +64,7 @@ def last_words(printed: str) -> str:
     errors, crashes = [], []
     for line in _COLOUR.sub("", printed).splitlines():
         if found := _OF_ENGINE.match(line):
-            if _ERROR.match(found[1]) and not _POINTS_ELSEWHERE.search(found[1]):
+            if _ERROR.match(found[1]) and not _AFTERMATH.search(found[1]):
                 errors.append(found[1])
         elif crash := _CRASH.search(line):
             crashes.append(crash[0])

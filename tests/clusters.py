@@ -6,6 +6,7 @@ begins and ends with `ray stop --force`, which kills every Ray on the machine.
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -43,6 +44,8 @@ class Autoscaling:
 
     address: str
     folder: Path
+    environment: Mapping[str, str]
+    """What lets a driver in: the cluster's token."""
 
     def raylets(self) -> list[psutil.Process]:
         """Return what stands for the nodes: one process each, the head's first."""
@@ -64,18 +67,21 @@ def autoscaling(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Autoscalin
     quiet = ("--include-dashboard=false", "--dashboard-agent-listen-port=0", "--num-cpus=0")
     ports = ("--min-worker-port=0", "--max-worker-port=0")
     where = (f"--temp-dir={folder}", f"--autoscaling-config={config}")
+    token = folder / "token"
+    token.write_text(secrets.token_hex(32))
+    lets_in = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
     ray = Path(sys.executable).parent / "ray"
     fake = {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
     with (folder / "printed").open("w") as log:
         started = subprocess.Popen(
             [ray, "start", *words, *quiet, *ports, *where],
-            env={**os.environ, **fake, "RAY_USAGE_STATS_ENABLED": "0"},
+            env={**os.environ, **fake, **lets_in, "RAY_USAGE_STATS_ENABLED": "0"},
             stdout=log,
             stderr=log,
         )
     try:
         _wait_for(port, started, folder / "printed")
-        yield Autoscaling(f"{host}:{port}", folder)
+        yield Autoscaling(f"{host}:{port}", folder, lets_in)
     finally:
         for process in _processes(folder):
             _kill(process)
@@ -110,11 +116,13 @@ def _config(address: str, workers: Mapping[str, Mapping[str, Any]]) -> dict[str,
         "provider": {
             "type": "fake_multinode",
             "gcs_address": address,
+            "use_node_id_as_ip": True,
             "disable_node_updaters": True,
             "disable_launch_config_check": True,
         },
         "available_node_types": types | {"ray.head.default": head},
         "head_node_type": "ray.head.default",
+        "auth": {},
         "file_mounts": {},
         "cluster_synced_files": [],
     } | NOTHING_TYPED

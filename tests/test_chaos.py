@@ -78,10 +78,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Type a command in the background; whatever is left of it at the end is killed."""
     processes = []
 
-    def start(*words: object) -> "subprocess.Popen[str]":
+    def start(*words: object, **environment: str) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
             [str(Path(sys.executable).parent / "podium"), *map(str, words)],
-            env={**os.environ, "PODIUM_HOME": str(tmp_path)},
+            env={**os.environ, **environment, "PODIUM_HOME": str(tmp_path)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -183,7 +183,7 @@ def test_a_lost_node_is_made_up_for_by_another(
 ) -> None:
     """The cluster has no workers at first, and gets another one for the one that is lost."""
     with autoscaling({"evaluates": {"resources": {"CPU": 2}}}) as cluster:
-        process = start(*arguments, "--address", cluster.address)
+        process = start(*arguments, "--address", cluster.address, **cluster.environment)
         replica = wait_for(tmp_path, process)
         node = replica.parent()
         assert node in cluster.raylets()[1:], "a worker's, not the head's"

@@ -4,6 +4,7 @@ up for, and every sample is answered once.
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from simulated import PLUGIN, QUESTIONS, RIGHT
 pytestmark = pytest.mark.slow
 
 
-def run(home: Path, how: str, *words: object) -> Ran:
+def run(home: Path, how: str, *words: object, environment: Mapping[str, str] | None = None) -> Ran:
     model = ("--model", f"simulated:{how}", "--format", "json")
-    return podium(home, "--plugin", PLUGIN, "run", "quotients", *model, *words)
+    typed = ("--plugin", PLUGIN, "run", "quotients", *model, *words)
+    return podium(home, *typed, environment=environment)
 
 
 def query(home: Path, sql: str) -> list[Any]:
@@ -55,10 +57,11 @@ def test_a_run_is_spread_over_the_nodes_of_a_cluster(tmp_path: Path) -> None:
 
 
 def test_workers_come_from_zero_when_a_run_needs_them(tmp_path: Path) -> None:
-    workers = {"evaluates": {"resources": {"CPU": 2}}}
+    workers = {"evaluates": {"resources": {"CPU": 1}}}
     with autoscaling(workers) as cluster:
         assert len(cluster.raylets()) == 1  # the head's
-        ran = run(tmp_path, "20", "--address", cluster.address, "--replicas", 2)
+        words = ("--address", cluster.address, "--replicas", 2)
+        ran = run(tmp_path, "20", *words, environment=cluster.environment)
         came = len(cluster.raylets()) - 1
     assert_each_answered_once(tmp_path, ran)
     assert came == 2

@@ -22,14 +22,15 @@ DEATH = """\
 ERROR 11-25 16:20:01 [async_llm.py:819] AsyncLLM output_handler failed.
 ERROR 11-25 16:20:01 [async_llm.py:819] vllm.EngineDeadError: EngineCore encountered an issue.
 """
+ROOT_CAUSE, GONE = "RuntimeError: stack expects a tensor", "BrokenPipeError: [Errno 32] Broken pipe"
 COLOURED = "\x1b[0;36m(EngineCore_DP0 pid=71)\x1b[0;0m"
 
 
 @pytest.mark.parametrize(
     ("printed", "words"),
     [
-        (DEATH, "RuntimeError: stack expects a tensor"),
-        (DEATH.replace("(EngineCore pid=71)", COLOURED), "RuntimeError: stack expects a tensor"),
+        (DEATH, ROOT_CAUSE),
+        (DEATH.replace("(EngineCore pid=71)", COLOURED), ROOT_CAUSE),
         ("(Worker_TP1 pid=3) torch.OutOfMemoryError: CUDA", "torch.OutOfMemoryError: CUDA"),
         ("(EngineCore pid=7) MemoryError\n", "MemoryError"),
         ("Fatal Python error: Segmentation fault\n", "Fatal Python error: Segmentation fault"),
@@ -37,6 +38,7 @@ COLOURED = "\x1b[0;36m(EngineCore_DP0 pid=71)\x1b[0;0m"
         ("Engine core proc EngineCore died unexpectedly, shutting down", "died unexpectedly"),
         ("(EngineCore pid=7) RuntimeError: failed. See root cause above.", ""),
         ("(EngineCore pid=7) all is well\n", ""),
+        (f"{DEATH}(Worker pid=8) ERROR 11-25 17:32:41 [executor.py:9] {GONE}", ROOT_CAUSE),
         ("", ""),
     ],
 )
