@@ -26,7 +26,7 @@ from registry import (
     Terms,
 )
 from registry.benchmark import REPEAT
-from registry.errors import StoreError
+from registry.errors import StoreUnavailable
 from registry.store import Store
 
 APPEND_SECONDS = 1.0
@@ -264,12 +264,12 @@ class _Waiting:
             self.store_all()
 
     def store_all(self) -> None:
-        """Store what waits; a registry that cannot be reached is given `PATIENCE` seconds."""
+        """Store what waits; a registry out of reach, or locked, is given `PATIENCE` seconds."""
         deadline = time.monotonic() + PATIENCE
         while self._rows:
             try:
                 self._store_run(self._rows[0].run_id)
-            except StoreError:
+            except StoreUnavailable:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(PAUSE)

@@ -213,13 +213,15 @@ def _measure(
     except ImportError as error:
         raise MissingExtra("metrics for Prometheus", "metrics") from error
 
+    model = model and podium.model(model)
+
     def read() -> "Sequence[Snapshot]":
         if words:
             return [podium.store.snapshot(_id(words[0]))]
         found = podium.store.unfinished(datetime.now(UTC) - RECENT)
         return [r for r in found if benchmark in ("", r.benchmark) and model in ("", r.model)]
 
-    _check(podium, benchmark, model)
+    _check(podium, benchmark)
     text = prometheus.text_of_runs(read())
     if address is None:
         click.echo(text, nl=False)
