@@ -183,7 +183,8 @@ def test_a_lost_node_is_made_up_for_by_another(
 ) -> None:
     """The cluster has no workers at first, and gets another one for the one that is lost."""
     with autoscaling({"evaluates": {"resources": {"CPU": 2}}}) as cluster:
-        process = start(*arguments, "--address", cluster.address, **cluster.environment)
+        where = ("--address", cluster.address, "--device", "cpu")
+        process = start(*arguments, *where, **cluster.environment)
         replica = wait_for(tmp_path, process)
         node = replica.parent()
         assert node in cluster.raylets()[1:], "a worker's, not the head's"
