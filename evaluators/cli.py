@@ -200,7 +200,8 @@ def run(
     Whatever ends it early, answers that came back are kept. The same command again, or podium
     resume, goes on: only what has no response is asked.
     """
-    from evaluators import session
+    from evaluators import planning, session
+    from evaluators.carrying_out import carry_out
 
     if data and typed["sample"]:
         raise click.UsageError("--sample reads the built-in samples. Leave out --sample or --data")
@@ -208,7 +209,7 @@ def run(
     folders = _by_name("--data", data, names)
     words = _by_name("--variant", variant, names)
     asked = {
-        name: session.Options(
+        name: planning.Options(
             model=models[0],
             data=folders.get(name, ""),
             words=_words(words.get(name, "")),
@@ -220,10 +221,10 @@ def run(
     with session.Command(podium) as command:
         prepared = [
             command.prepare(planned, leave_out=everything, models_at_once=at_once)
-            for planned in session.plan_all(podium, asked, models, leave_out=everything)
+            for planned in planning.plan_all(podium, asked, models, leave_out=everything)
         ]
         evaluations = session.begin_all(command, prepared, fresh=fresh)
-        session.carry_out(
+        carry_out(
             command,
             evaluations,
             accept_failures=accept_failures,
@@ -242,10 +243,11 @@ def resume(podium: Podium, run_id: int, accept_failures: bool, style: str) -> No
 
     Failed samples are tried again, unless the failures of a complete run are accepted.
     """
-    from evaluators import session
+    from evaluators import planning, session
+    from evaluators.carrying_out import carry_out
 
     view = podium.store.run(run_id)
-    planned = session.plan(podium, view.benchmark, session.Options.stored(view))
+    planned = planning.plan(podium, view.benchmark, planning.Options.stored(view))
     session.check_unchanged(view, planned.selection)
     runs = [session.run_of(run_id, planned)]
     with session.Command(podium) as command:
@@ -256,7 +258,7 @@ def resume(podium: Podium, run_id: int, accept_failures: bool, style: str) -> No
             prepared = command.prepare([planned])
             session.check_same_models(view, prepared)
             evaluation = session.Evaluation(runs, prepared.engine, prepared.judge)
-        session.carry_out(command, [evaluation], accept_failures=accept_failures, style=style)
+        carry_out(command, [evaluation], accept_failures=accept_failures, style=style)
 
 
 @click.command(
@@ -287,14 +289,15 @@ def rescore(
     With another variant, judge or version of the benchmark the result is a run of its own beside
     the first. Only settings that leave the prompts as they were can be changed.
     """
-    from evaluators import session
+    from evaluators import planning, session
+    from evaluators.carrying_out import carry_out
 
     view = podium.store.run(run_id)
-    before = session.Options.stored(view)
-    first = session.plan(podium, view.benchmark, before)
+    before = planning.Options.stored(view)
+    first = planning.plan(podium, view.benchmark, before)
     session.check_scorable(podium, view, first.selection)
     words = [*before.words, *variant]
-    planned = session.plan(podium, view.benchmark, session.with_words(before, words, judge))
+    planned = planning.plan(podium, view.benchmark, planning.with_words(before, words, judge))
     session.check_same_prompts(run_id, first.selection, planned.selection)
     newer = planned.selection.benchmark.version != view.run.benchmark_version
     with session.Command(podium) as command:
@@ -306,7 +309,7 @@ def rescore(
             session.check_all([planned], None, opened)
             derived = session.derive(command, run_id, planned, opened)
             evaluation = session.Evaluation([derived], None, opened)
-        session.carry_out(command, [evaluation], accept_failures=accept_failures, style=style)
+        carry_out(command, [evaluation], accept_failures=accept_failures, style=style)
 
 
 def _names(podium: Podium, benchmarks: Sequence[str], everything: bool) -> list[str]:
