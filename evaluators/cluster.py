@@ -24,7 +24,7 @@ from ray.data.datasource import Datasource, ReadTask
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evaluators.chatter import Chatter
-from evaluators.feeding import Block, Feeder, blocks, fetched
+from evaluators.feeding import COLUMN, Block, Feeder, blocks, fetched
 from evaluators.halt import Halt
 from evaluators.replica import Loads, Replica
 from evaluators.spool import Spool
@@ -55,9 +55,8 @@ with _hidden("vllm"):
 
 STAGE = "vLLMEngineStage"
 ROOMS = ("registry", "plugins", "evaluators")
-LIGHT = {"num_cpus": 0, "compute": ray.data.TaskPoolStrategy(4)}
-"""The tasks that fetch blocks and unpack answers: without a CPU, since replicas may have taken all,
-so that only their number bounds them; each takes some milliseconds a block."""
+READERS = 4
+"""Tasks that fetch blocks from the driver at a time; each takes some milliseconds a block."""
 BUNDLES = {"gpu": {"GPU": 1, "CPU": 1}, "cpu": {"CPU": 1}}
 """What a worker of a replica takes, by the device it runs on; a replica is one or several."""
 
@@ -139,6 +138,8 @@ class Cluster:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         # Ray gives way to everything else on its machine; but what it serves is the work here.
         os.environ.setdefault("RAY_worker_niceness", "0")
+        # It also ends workers that idle for a second, and to start one takes three of a core.
+        os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", "600000")
         try:
             with self.chatter:
                 ray.init(
@@ -192,7 +193,7 @@ def predict(
         stop.heard_by(halt)
         processor = _processor(serving, halt, loader)
         for row in processor(_dataset(spool, serving.rows_a_block)).iter_rows():
-            prediction: Prediction | None = pickle.loads(row["prediction"])
+            prediction: Prediction | None = pickle.loads(row[COLUMN]["prediction"])
             if prediction is None:
                 continue
             if prediction.reason.startswith(NO_ENGINE):
@@ -228,17 +229,18 @@ def _dataset(spool: Spool[Block], rows: int) -> ray.data.Dataset:
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     feeder = ray.remote(num_cpus=0, scheduling_strategy=here)(Feeder).remote(spool)
     source = _Source(feeder, len(spool), rows)
-    return ray.data.read_datasource(source, **LIGHT, override_num_blocks=len(spool))
+    # Without a CPU, since replicas may have taken all; so only their number bounds the readers.
+    readers = ray.data.TaskPoolStrategy(READERS)
+    return ray.data.read_datasource(
+        source, num_cpus=0, compute=readers, override_num_blocks=len(spool)
+    )
 
 
 def _processor(serving: Serving, halt: Any, loader: Callable[[Mapping[str, Any]], Loads]) -> Any:
     """Return Ray Data LLM's pipeline with our replicas in the place of its own."""
-    processor = build_processor(
-        _processor_config(serving),
-        postprocess=lambda row: {"prediction": row["prediction"]},
-        preprocess_map_kwargs=LIGHT,
-        postprocess_map_kwargs=LIGHT,
-    )
+    processor = build_processor(_processor_config(serving))
+    # Rows go in and come out as they are: a task a block for either would cost a process each.
+    processor.preprocess = processor.postprocess = None
     stage = processor.get_stage_by_name(STAGE)
     settings = {
         "load": loader(stage.fn_constructor_kwargs),

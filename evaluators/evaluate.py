@@ -13,6 +13,7 @@ from random import Random
 
 from evaluators.private import Responses, withheld
 from evaluators.requests import Requests
+from evaluators.retrying import with_retries
 from evaluators.scoring import score
 from evaluators.selection import Selection
 from registry import (
@@ -31,6 +32,8 @@ from registry.store import Store
 
 APPEND_SECONDS = 1.0
 APPEND_ROWS = 200
+RETRIES = 1
+"""How often a failure that may pass is sent again, when all else has come back."""
 PATIENCE, PAUSE = 120.0, 2.0
 
 
@@ -177,7 +180,7 @@ def _send(
 
 def _each_once(engine: Engine, requests: Requests) -> Iterator[Prediction]:
     """Yield the first answer to each request; an answer to what was never asked is an error."""
-    for prediction in engine.predict(requests) if requests else ():
+    for prediction in with_retries(engine.predict, requests, RETRIES) if requests else ():
         try:
             is_first = requests.settle(prediction)
         except KeyError:

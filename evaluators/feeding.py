@@ -14,6 +14,9 @@ import pyarrow
 from evaluators.spool import Spool
 from registry import Request
 
+COLUMN = "__data"
+"""Where Ray Data LLM keeps a row between its stages."""
+
 Block = list[bytes]
 """Pickled requests that travel together."""
 
@@ -42,4 +45,4 @@ class Feeder:
 def fetched(get: Callable[[Any], Block], feeder: Any, place: int) -> Iterator[pyarrow.Table]:
     """Yield a block of the feeder as the table that Ray Data reads; `get` is Ray's."""
     rows = get(feeder.block.remote(place))
-    yield pyarrow.table({"request": pyarrow.array(rows, pyarrow.binary())})
+    yield pyarrow.table({COLUMN: [{"request": row} for row in rows]})
