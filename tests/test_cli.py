@@ -317,7 +317,7 @@ def test_a_run_shows_what_identifies_it_what_came_back_and_what_it_cost(
         "excluded            2 no hands",
     ):
         assert f"\n{line}\n" in page
-    assert ["answers", "4", "40", "16", "8", "3.500"] in [fields(x) for x in page.splitlines()]
+    assert ["answers", "4", "40", "16", "8", "2.000"] in [fields(x) for x in page.splitlines()]
     item = json.loads(podium("runs", run_id, "--format", "json").stdout)
     assert item["usage"]["cached_tokens"] == 16
     assert item["dataset_revision"] == "abc123"
