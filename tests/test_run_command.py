@@ -532,12 +532,12 @@ def test_what_a_stopped_command_has_finished_is_shown_and_not_asked_again(
 
 
 def test_a_run_that_another_process_asks_is_left_to_it(
-    podium: Type, told: Told, store: Store
+    podium: Type, told: Told, registry_url: str
 ) -> None:
     told.dies_after = 4
     podium("run", "sums", "--model", "spy:4", exit_code=1)
     told.dies_after = None
-    other = Command(Podium())
+    other = Command(Podium(registry=registry_url))
     assert other.claims.take(1)
     assert run(podium, "run", "sums", "--model", "spy:4")["id"] == 2
     for verb in ("resume", "rescore"):
