@@ -324,7 +324,7 @@ def _dtype(config: Mapping[str, Any], device: str) -> str:
 
 
 def has_bfloat16(cpu: Path = CPU) -> bool:
-    """Return whether this CPU computes in bfloat16; one that emulates it is a hundred times slower.
+    """Return whether this CPU computes in bfloat16; one that emulates it is far slower.
 
     x86 names it avx512_bf16 or amx_bf16, Arm bf16.
     """
