@@ -228,7 +228,10 @@ def served(model: Path, questions: Questions) -> Side:
         )
         for row in ran.rows
     }
-    return Side(answers=answers, seconds=ran.report["usage"]["engine_seconds"], wall=ran.wall)
+    # Not the run's engine seconds: those leave out the moments in which nothing was in flight.
+    last = max(row["started"] + row["seconds"] for row in ran.rows)
+    seconds = last - min(row["started"] for row in ran.rows)
+    return Side(answers=answers, seconds=seconds, wall=ran.wall)
 
 
 def bare(model: Path, questions: Questions) -> Side:
