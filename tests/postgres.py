@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,9 +107,9 @@ def in_memory() -> Path | None:
     return MEMORY if has_room else None
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """Start a server for this session of tests, and end it with its folder."""
+@contextmanager
+def started() -> Iterator[Server]:
+    """Start a server, and end it with its folder."""
     initdb, postgres = binary("initdb"), binary("postgres")
     owner = account()
     # A short name: a socket's path has 107 characters.
@@ -158,6 +159,13 @@ def wait_for(server: Server, process: "subprocess.Popen[bytes]") -> None:
             if process.poll() is not None or time.monotonic() > give_up:
                 pytest.fail((server.folder / "log").read_text())
             time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """Return the server of this session of tests."""
+    with started() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

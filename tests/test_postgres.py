@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
-from postgres import PASSWORD, USER, Server, account, database_of
+from postgres import PASSWORD, USER, Server, account, database_of, started
 from sqlalchemy import text
 from stored_runs import add_run, answer, begin_run
 
@@ -171,32 +171,33 @@ def test_a_registry_that_may_only_be_read_is_read_and_not_written(
 
 
 @pytest.fixture
-def small_disk(server: Server) -> Iterator[str]:
-    """Return the tablespace on a disk of 16 MB. Skips the test where none may be mounted."""
-    folder = server.folder / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m,mode=777", "none", folder],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"no disk may be mounted here: {mounted.stderr.decode().strip()}")
-    try:
-        owner = account()
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-        server.execute(f"CREATE TABLESPACE small LOCATION '{folder}'")
-        yield "small"
-        server.execute("DROP TABLESPACE small")
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
+def crowded() -> Iterator[str]:
+    """Return a database on a disk of 16 MB, on a server of its own: other tests need theirs whole.
+
+    Skips the test where no disk may be mounted.
+    """
+    with started() as server:
+        folder = server.folder / "small"
+        folder.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=16m,mode=777", "none", folder],
+            capture_output=True,
+            check=False,
+        )
+        if mounted.returncode:
+            pytest.skip(f"no disk may be mounted here: {mounted.stderr.decode().strip()}")
+        try:
+            owner = account()
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+            server.execute(f"CREATE TABLESPACE small LOCATION '{folder}'")
+            server.execute("CREATE DATABASE crowded TABLESPACE small")
+            yield server.url("crowded")
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_a_full_disk_leaves_the_registry_as_it_was(
-    server: Server, migrated: str, small_disk: str
-) -> None:
-    server.execute(f'CREATE DATABASE crowded TEMPLATE "{migrated}" TABLESPACE {small_disk}')
-    with closing(open_store(server.url("crowded"))) as store:
+def test_a_full_disk_leaves_the_registry_as_it_was(crowded: str) -> None:
+    with closing(open_store(crowded)) as store:
         run_id = begin_run(store)
         store.append([answer(run_id, "1")])
         many = [
@@ -207,7 +208,6 @@ def test_a_full_disk_leaves_the_registry_as_it_was(
             store.append(many)
         assert caught.type is StoreError  # nobody is to wait for it
         assert store.run(run_id).outcomes == {"answered": 1}
-    server.execute("DROP DATABASE crowded WITH (FORCE)")
 
 
 def test_a_user_who_may_not_write_is_told(postgresql: str, server: Server) -> None:
