@@ -116,6 +116,10 @@ class Stop:
         if self._said:
             self.say()
 
+    def settled(self, answered: int) -> bool:
+        """Return whether the replicas have stopped, and all they began is among so many answers."""
+        return self._said and ray.get(self._heard.settled.remote(answered))
+
 
 class Cluster:
     """A session with Ray: with the cluster at an address, or a private one that ends with it.
@@ -192,10 +196,15 @@ def predict(
         halt = ray.remote(num_cpus=0)(Halt).remote(serving.replicas)
         stop.heard_by(halt)
         processor = _processor(serving, halt, loader)
+        answered = 0
         for row in processor(_dataset(spool, serving.rows_a_block)).iter_rows():
             prediction: Prediction | None = pickle.loads(row[COLUMN]["prediction"])
             if prediction is None:
+                # What is left would come back unanswered, a block at a time.
+                if stop.settled(answered):
+                    return
                 continue
+            answered += 1
             if prediction.reason.startswith(NO_ENGINE):
                 raise EngineError(
                     f"{serving.model}: {prediction.reason}. What was printed is in the log; "

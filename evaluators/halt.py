@@ -16,6 +16,8 @@ class Halt:
         """Go on, at first, with so many replicas."""
         self._replicas = replicas
         self._called = False
+        self._taken = 0
+        self._heard: dict[str, bool] = {}
         self._loads = self._loads_in_vain = 0
 
     def call(self) -> None:
@@ -25,6 +27,22 @@ class Halt:
     def called(self) -> bool:
         """Return whether to stop."""
         return self._called
+
+    def took(self, replica: str, requests: int) -> None:
+        """Learn that a replica has begun so many requests."""
+        self._taken += requests
+        self._heard.setdefault(replica, False)
+
+    def heard(self, replica: str) -> None:
+        """Learn that a replica begins none any more."""
+        self._heard[replica] = True
+
+    def settled(self, answered: int) -> bool:
+        """Return whether everything begun is among so many answers, and nothing else begins.
+
+        Never so where a replica was lost: its requests were begun twice, or it did not hear.
+        """
+        return self._called and all(self._heard.values()) and answered == self._taken
 
     def loading(self) -> str:
         """Count that a replica is about to load; return why it should not, or "".

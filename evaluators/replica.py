@@ -9,6 +9,7 @@ import os
 import pickle
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
+from uuid import uuid4
 
 from evaluators.chatter import print_to
 from evaluators.printout import Printout
@@ -57,6 +58,7 @@ class Replica:
         self._column = data_column
         self._loads, self._versions = load, versions
         self._halt, self._get, self._halted = halt, get, False
+        self._name = uuid4().hex
         self._watch: asyncio.Task[None] | None = None
         self._printout = Printout()
         self._survivor = Survivor(self._load, load.fatal(), self._printout.last_words)
@@ -71,14 +73,17 @@ class Replica:
         return engine
 
     async def __call__(self, batch: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """Yield the predictions of a block; None for requests that come after the halt."""
+        """Yield the predictions of a block, or one None for a block that comes after the halt."""
         self._watch = self._watch or asyncio.create_task(self._watch_halt())
-        answers = await asyncio.gather(*(self._row(row) for row in batch[self._column]))
+        if self._halted:
+            yield {self._column: [{"prediction": pickle.dumps(None)}]}
+            return
+        rows = batch[self._column]
+        self._halt.took.remote(self._name, len(rows))
+        answers = await asyncio.gather(*(self._row(row) for row in rows))
         yield {self._column: [{"prediction": answer} for answer in answers]}
 
     async def _row(self, row: Mapping[str, Any]) -> bytes:
-        if self._halted:
-            return pickle.dumps(None)
         # A pickle of our own driver, on our own cluster; nothing else is ever unpickled.
         return pickle.dumps(await self._survivor.answer(pickle.loads(row["request"])))
 
@@ -86,3 +91,4 @@ class Replica:
         while not self._halted:
             await asyncio.sleep(1)
             self._halted = await self._halt.called.remote()
+        self._halt.heard.remote(self._name)

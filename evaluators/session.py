@@ -263,10 +263,26 @@ def check_unchanged(view: RunView, selection: Selection) -> None:
 
 
 def check_same_models(view: RunView, prepared: Prepared) -> None:
-    """Refuse to go on with another model or judge than the run began with."""
+    """Refuse to go on with another model, engine or judge than the run began with."""
     (planned,) = prepared.planned
-    if prepared.engine.identity.revision != view.run.model_revision:
-        raise RegistryError(_changed("the model", view))
+    run, identity = view.run, prepared.engine.identity
+    then_and_now = {
+        "the model": (run.model_revision, identity.revision),
+        "the chat template": (run.template_hash, identity.template_hash),
+        "the engine": (
+            f"{run.engine} {run.engine_version}".strip(),
+            f"{identity.engine} {identity.engine_version}".strip(),
+        ),
+        "the dtype": (run.dtype, identity.dtype),
+    }
+    settings = run.identity.keys() | identity.settings.keys()
+    then_and_now |= {
+        f"the engine's {name}": (run.identity.get(name, ""), identity.settings.get(name, ""))
+        for name in sorted(settings)
+    }
+    for what, (then, now) in then_and_now.items():
+        if then != now:
+            raise RegistryError(_changed(what, view, f" ({then or 'none'}, now {now or 'none'})"))
     if variant_name(planned.selection, prepared.judge) != view.run.variant:
         raise RegistryError(_changed("the second model, or what it is asked,", view))
 
@@ -279,9 +295,9 @@ def check_scorable(podium: Podium, view: RunView, selection: Selection) -> None:
         raise DatasetError(_changed("the samples", view))
 
 
-def _changed(what: str, view: RunView) -> str:
+def _changed(what: str, view: RunView, how: str = "") -> str:
     return (
-        f"{what} of run {view.run.id} changed since it began. "
+        f"{what} of run {view.run.id} changed since it began{how}. "
         f"Start another with: podium run {view.benchmark} --model {view.run.model_spec}"
     )
 

@@ -36,3 +36,28 @@ def test_the_driver_is_heard() -> None:
     assert not halt.called()
     halt.call()
     assert halt.called()
+
+
+def test_all_is_settled_when_what_was_begun_is_answered_and_everybody_heard() -> None:
+    halt = Halt(2)
+    halt.took("one", 16)
+    halt.took("two", 16)
+    halt.took("one", 16)
+    assert not halt.settled(48)
+    halt.call()
+    halt.heard("one")
+    assert not halt.settled(48)
+    halt.took("two", 16)
+    halt.heard("two")
+    assert not halt.settled(48)
+    assert halt.settled(64)
+
+
+def test_with_a_replica_lost_the_answers_are_awaited_to_the_end() -> None:
+    halt = Halt(2)
+    halt.took("lost", 16)
+    halt.took("its successor", 16)
+    halt.call()
+    halt.heard("its successor")
+    assert not halt.settled(16)
+    assert not halt.settled(32)

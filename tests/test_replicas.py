@@ -150,15 +150,24 @@ def test_two_models_are_served_at_the_same_time_in_one_session(
     assert [{p.text for p in made[model]} for model in models] == [{"first"}, {"second"}]
 
 
-def test_the_word_to_stop_ends_one_model_early(
+def test_after_the_word_to_stop_what_was_not_begun_is_left_where_it_is(
     cluster: ModuleType, session: "Cluster", models: list[str]
 ) -> None:
-    stop = cluster.Stop()
-    answers = predict(session, serving(session, models[0]), 2_000, stop)
+    settled: list[bool] = []
+
+    class Stop(cluster.Stop):  # type: ignore[name-defined,misc]
+        def settled(self, answered: int) -> bool:
+            settled.append(super().settled(answered))
+            return settled[-1]
+
+    stop, n_blocks = Stop(), 2_000
+    answers = predict(session, serving(session, models[0]), 4 * n_blocks, stop)
     made = [next(answers)]
     stop.say()
     made += answers
-    assert 0 < len(made) < 2_000
+    assert len(made) % 4 == 0  # what was begun came back whole
+    assert settled[-1]
+    assert len(made) // 4 + len(settled) < n_blocks / 2
 
 
 # --- Where replicas are placed --------------------------------------------------------------------
@@ -181,6 +190,20 @@ def test_a_replica_in_one_piece_takes_what_its_workers_need(
     placed: dict[str, int],
 ) -> None:
     assert resources(placement(cluster, session, device, sizes)) == placed
+
+
+def test_a_replica_on_several_gpus_is_one_placement_group_with_a_bundle_a_worker(
+    cluster: ModuleType, session: "Cluster"
+) -> None:
+    from ray.util import placement_group_table, remove_placement_group
+
+    sizes = {"tensor_parallel_size": 2, "pipeline_parallel_size": 2}
+    arguments = placement(cluster, session, "gpu", sizes)
+    assert resources(arguments) == {"num_gpus": 0}  # the group has them
+    group = arguments["ray_remote_args_fn"]()["scheduling_strategy"].placement_group
+    asked = placement_group_table(group)["bundles"].values()
+    remove_placement_group(group)
+    assert list(asked) == [{"GPU": 1, "CPU": 1}] * 4
 
 
 def placement(

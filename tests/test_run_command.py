@@ -66,6 +66,7 @@ class Told:
     interrupted_at: int | None = None
     error: BaseException = field(default_factory=lambda: EngineError("the engine died. Try again"))
     revision: str = "1"
+    identity: dict[str, Any] = field(default_factory=dict)
     version: str = "1"
     extra: int = 0
 
@@ -77,7 +78,11 @@ class Spy:
 
     def __init__(self, reply: str, _options: EngineOptions, *, local: bool = True) -> None:
         self.identity = Identity(
-            model=f"spy:{reply}", engine="spy", revision=self.told.revision, takes_images=False
+            model=f"spy:{reply}",
+            engine="spy",
+            revision=self.told.revision,
+            takes_images=False,
+            **self.told.identity,
         )
         self.local = local
         self._reply = reply
@@ -430,7 +435,23 @@ def test_resume_of_a_finished_run_asks_nothing(podium: Type, told: Told) -> None
     ("change", "says"),
     [
         ({"extra": 1}, "the samples of run 1 changed since it began."),
-        ({"revision": "2"}, "the model of run 1 changed since it began."),
+        ({"revision": "2"}, "the model of run 1 changed since it began (1, now 2)."),
+        (
+            {"identity": {"template_hash": "ab"}},
+            "the chat template of run 1 changed since it began (none, now ab).",
+        ),
+        (
+            {"identity": {"engine_version": "2"}},
+            "the engine of run 1 changed since it began (spy, now spy 2).",
+        ),
+        (
+            {"identity": {"dtype": "float32"}},
+            "the dtype of run 1 changed since it began (none, now float32).",
+        ),
+        (
+            {"identity": {"settings": {"seed": "1"}}},
+            "the engine's seed of run 1 changed since it began (none, now 1).",
+        ),
         ({"version": "2"}, "the version of sums of run 1 changed since it began."),
     ],
 )
