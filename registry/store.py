@@ -580,8 +580,8 @@ class Store:
             )
             return session.exec(query.limit(1)).first() or ""
 
-    def reviews(self, run_id: int) -> list[str]:
-        """Return the names of the reviews that a run's responses went through."""
+    def later_stages(self, run_id: int) -> list[str]:
+        """Return the names of what followed a run's first answers: reviews, answers repeated."""
         query = select(PredictionRow.stage).where(
             PredictionRow.run_id == run_id, PredictionRow.stage != ANSWER
         )

@@ -332,7 +332,7 @@ def test_a_review_s_cost_is_told_from_the_answers(podium: Type, store: Store) ->
     run_id = add_run(store, "acme/one", 0.5)
     store.append([replace(answer(run_id, "1"), stage="judge")])
     item = json.loads(podium("runs", run_id, "--format", "json").stdout)
-    assert (item["usage"]["requests"], item["reviews"]["judge"]["requests"]) == (4, 1)
+    assert (item["usage"]["requests"], item["later_stages"]["judge"]["requests"]) == (4, 1)
     page = podium("runs", run_id).stdout
     assert ["judge", "1", "10", "4", "2", "0.500"] in [fields(x) for x in page.splitlines()]
     assert item["answered"] == 4

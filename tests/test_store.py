@@ -100,7 +100,7 @@ def test_a_review_s_failure_is_retried_apart_from_the_answer(store: Store) -> No
     failed = replace(answer(run_id, "1", Outcome.FAILED), stage="judge")
     store.append([answer(run_id, "1"), failed])
     assert (store.answered(run_id), store.answered(run_id, "judge")) == ({"1"}, set())
-    assert (store.reviews(run_id), store.run(run_id).outcomes) == (["judge"], {"answered": 1})
+    assert (store.later_stages(run_id), store.run(run_id).outcomes) == (["judge"], {"answered": 1})
     graded = replace(answer(run_id, "1"), stage="judge")
     store.append([graded])
     assert list(store.predictions(run_id, "judge")) == [graded]
@@ -120,7 +120,7 @@ def test_another_scoring_of_a_run_begins_with_its_responses(store: Store) -> Non
     )
     kept = [replace(p, run_id=run_id) for p in store.predictions(derived)]
     assert kept == list(store.predictions(run_id))
-    assert store.reviews(derived) == []
+    assert store.later_stages(derived) == []
     assert [row.run_id for row in store.board("clock")] == [run_id]
 
 
@@ -230,7 +230,7 @@ def test_names_are_sorted_alike_whatever_language_a_server_speaks(store: Store) 
         store.append([replace(answer(run_id, "1"), stage=stage) for stage in stages])
     assert [model.name for model in store.models()] == sorted(names)
     assert store.benchmark_names() == sorted(name.replace("/", "-") for name in names)
-    assert store.reviews(run_id) == ["Judge", "extract", "judge"]
+    assert store.later_stages(run_id) == ["Judge", "extract", "judge"]
 
 
 # --- Boards ---------------------------------------------------------------------------------------

@@ -290,9 +290,9 @@ def _show_run(podium: Podium, run_id: int, style: str) -> None:
         "judged": podium.store.judged(run_id),
         "excluded": view.run.excluded,
         "usage": asdict(podium.store.usage(run_id)),
-        "reviews": {
-            review: asdict(podium.store.usage(run_id, review))
-            for review in podium.store.reviews(run_id)
+        "later_stages": {
+            stage: asdict(podium.store.usage(run_id, stage))
+            for stage in podium.store.later_stages(run_id)
         },
         "scores": [_score(score) for score in podium.store.scores(run_id)],
     }
@@ -305,7 +305,7 @@ def _score(score: "ScoreRow") -> dict[str, Any]:
 
 
 def _page(item: Record) -> Page:
-    usage = {"answers": item["usage"], **item["reviews"]}
+    usage = {"answers": item["usage"], **item["later_stages"]}
     whole = [s for s in item["scores"] if not s["part"] and not s["baseline"]]
     parts = [s for s in item["scores"] if s["part"] and not s["baseline"]]
     baselines = [s for s in item["scores"] if s["baseline"] and not s["part"]]
