@@ -1,13 +1,14 @@
 """Replicas: how much of 64 replicas' time the pipeline uses, with a simulated engine.
 
-    python perf/replicas.py [--replicas 1 4 16 64] [--seconds 2] [--slots 16] [--waves 40]
+    python perf/replicas.py [--replicas 1 8 64] [--seconds 4] [--slots 16] [--waves 40]
 
 All is real but the engine: requests go through evaluators/cluster.py and Ray Data to one actor a
 replica, whose engine holds each request for a fixed time, so many at once, and computes nothing.
-So two cores can carry 64 of them, as long as they need not hand out more requests a second than the
-cores can; Ray is told of a CPU for each replica. Efficiency is the ideal time (all slots busy from
-the first request to the last) divided by the measured one, from the first request sent to the last
-answer. Replicas begin together: none answers before all are there.
+So two cores can carry 64 of them, as long as they need not hand out more requests a second than
+the cores can; Ray is told of a CPU for each replica. Requests travel in blocks of several waves, as
+they do to GPUs: what Ray costs, it costs by block. Efficiency is the ideal time (all slots busy
+from the first request to the last) divided by the measured one, from the first request sent to the
+last answer. Replicas begin together: none answers before all are there.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from evaluators.cluster import Cluster, Serving, Stop, predict
 from registry import Prediction, Prompt, Request
 
 TO_REACH = 0.9
+WAVES_A_BLOCK = 4
 
 
 class Sleeper:
@@ -95,7 +97,7 @@ def answered(replicas: int, seconds: float, slots: int, waves: int) -> dict[str,
             replicas=replicas,
             device="cpu",
             environment={},
-            rows_a_block=slots,
+            rows_a_block=slots * WAVES_A_BLOCK,
         )
         cpu = time.process_time()
         with Cluster("", log_file) as cluster:
@@ -121,8 +123,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--replicas", type=int, nargs="+", default=[1, 4, 16, 64])
-    parser.add_argument("--seconds", type=float, default=2.0, help="that a request takes")
+    parser.add_argument("--replicas", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--seconds", type=float, default=4.0, help="that a request takes")
     parser.add_argument("--slots", type=int, default=16, help="requests at once, a replica")
     parser.add_argument("--waves", type=int, default=40, help="requests of a slot")
     typed = parser.parse_args()
