@@ -141,9 +141,12 @@ class Answerer:
 
 
 def written(sampling: Sampling) -> Any:
-    """Return vLLM's settings for a written reply; every one that changes it is explicit."""
+    """Return vLLM's settings for a written reply; every one that changes it is explicit.
+
+    It comes whole: to be told of each token would cost a replica more than the token.
+    """
     from vllm import SamplingParams
-    from vllm.sampling_params import StructuredOutputsParams
+    from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
     schema = sampling.json_schema
     return SamplingParams(
@@ -158,6 +161,7 @@ def written(sampling: Sampling) -> Any:
         seed=sampling.seed,
         stop=list(sampling.stop),
         structured_outputs=StructuredOutputsParams(json=dict(schema)) if schema else None,
+        output_kind=RequestOutputKind.FINAL_ONLY,
     )
 
 
@@ -168,7 +172,9 @@ def weighed(token_ids: Sequence[int]) -> Any:
     """
     from vllm import SamplingParams
 
-    return SamplingParams(temperature=0.0, max_tokens=1, logprob_token_ids=list(token_ids))
+    return SamplingParams(
+        temperature=0.0, max_tokens=1, logprob_token_ids=list(token_ids), detokenize=False
+    )
 
 
 def fatal_errors() -> tuple[type[BaseException], ...]:

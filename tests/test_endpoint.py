@@ -878,7 +878,7 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
 # --- The real thing -------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def vllm_url(tiny_vision: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve the tiny image model with vLLM's own server."""
     import os
