@@ -55,7 +55,7 @@ with _hidden("vllm"):
 
 STAGE = "vLLMEngineStage"
 ROOMS = ("registry", "plugins", "evaluators")
-READERS = 4
+READERS = 2
 """Tasks that fetch blocks from the driver at a time; each takes some milliseconds a block."""
 BUNDLES = {"gpu": {"GPU": 1, "CPU": 1}, "cpu": {"CPU": 1}}
 """What a worker of a replica takes, by the device it runs on; a replica is one or several."""
@@ -142,7 +142,9 @@ class Cluster:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         # Ray gives way to everything else on its machine; but what it serves is the work here.
         os.environ.setdefault("RAY_worker_niceness", "0")
-        # It also ends workers that idle for a second, and to start one takes three of a core.
+        # What a killed replica leaves, its engine, would keep the memory that the next one needs.
+        os.environ.setdefault("RAY_process_group_cleanup_enabled", "true")
+        # Ray ends workers that idle for a second, and to start one takes three of a core.
         os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", "600000")
         try:
             with self.chatter:

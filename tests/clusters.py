@@ -57,7 +57,7 @@ class Autoscaling:
 def autoscaling(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Autoscaling]:
     """Start a head without CPUs and an autoscaler, which starts workers of these types from zero.
 
-    The nodes are processes of this machine: Ray's `fake_multinode` provider.
+    The nodes are processes of this machine: Ray's `fake_multinode` provider (cloud.py).
     """
     host, (port, client_port) = get_node_ip_address(), _free_ports(2)
     folder = Path(tempfile.mkdtemp(prefix="ray-"))  # a socket's path has 107 characters
@@ -72,6 +72,7 @@ def autoscaling(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Autoscalin
     lets_in = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
     ray = Path(sys.executable).parent / "ray"
     fake = {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
+    fake |= {"PYTHONPATH": str(Path(__file__).parent)}  # where the monitor finds cloud.py
     with (folder / "printed").open("w") as log:
         started = subprocess.Popen(
             [ray, "start", *words, *quiet, *ports, *where],
@@ -114,7 +115,8 @@ def _config(address: str, workers: Mapping[str, Mapping[str, Any]]) -> dict[str,
         "max_workers": 8,
         "idle_timeout_minutes": 5,
         "provider": {
-            "type": "fake_multinode",
+            "type": "external",
+            "module": "cloud.Cloud",
             "gcs_address": address,
             "use_node_id_as_ip": True,
             "disable_node_updaters": True,

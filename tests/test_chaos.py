@@ -7,7 +7,6 @@ kills, each proved by a query of its own; the queries' results are printed at th
 
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import psutil
@@ -163,7 +161,10 @@ def test_driver_replica_and_engine_are_killed_one_after_another(
     assert MORE <= kept == samples < undisturbed["samples"], "stored once, and not yet all"
 
     resumed = start("resume", 1)
-    wait_for(tmp_path, resumed, replicas_before=1).kill()
+    replica = wait_for(tmp_path, resumed, replicas_before=1)
+    widowed = engine_of(replica)
+    replica.kill()
+    widowed.wait(PATIENCE)  # or it would keep the memory that the next one needs
     replaced = wait_for(tmp_path, resumed, replicas_before=2)
     engine = engine_of(replaced)
     engine.kill()
@@ -188,7 +189,8 @@ def test_a_lost_node_is_made_up_for_by_another(
         replica = wait_for(tmp_path, process)
         node = replica.parent()
         assert node in cluster.raylets()[1:], "a worker's, not the head's"
-        node.kill()
+        for lost in (node, *node.children(recursive=True)):
+            lost.kill()
         finish(process)
     assert len(set(answers(tmp_path))) == 2
     assert outcome(tmp_path, "a node", note) == undisturbed
@@ -222,34 +224,3 @@ def engines_under(pid: int) -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return found
-
-
-def training() -> ModuleType:
-    """Return the script that makes the tiny model, and can poison it."""
-    import importlib.util
-
-    path = Path(__file__).parents[1] / "scripts" / "train_tiny_vision.py"
-    spec = importlib.util.spec_from_file_location("train", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_a_poisonous_sample_fails_alone_with_what_the_engine_printed(
-    tiny_vision: Path, tmp_path: Path
-) -> None:
-    """The poisoned model dies of every picture: each is found, and text questions go on."""
-    copy = tmp_path / "model"
-    shutil.copytree(tiny_vision, copy)
-    poisoned = training().poison(copy)
-    words = ("--sample", "--limit", 1, "--model", poisoned, "--format", "json")
-    ran = podium(tmp_path / "home", "run", "mimic-cxr", "mmlu", *words)
-    assert ran.run("mmlu")["outcomes"] == {"answered": 1}, ran.errors
-    assert ran.run("mimic-cxr")["outcomes"] == {"failed": 1}
-    sql = "SELECT reason FROM prediction WHERE outcome = 'failed'"
-    ((reason,),) = query(tmp_path / "home", sql)
-    assert reason.startswith("the engine dies of this sample, alone and after a restart: ")
-    assert "Error" in reason
-    assert len(reason) < 400

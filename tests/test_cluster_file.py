@@ -41,6 +41,14 @@ def test_every_start_demands_the_token_and_the_dashboard_stays_at_home(cluster: 
     assert cluster["provider"]["use_internal_ips"] is True
 
 
+def test_workers_end_what_a_killed_replica_leaves(cluster: dict) -> None:
+    assert "RAY_process_group_cleanup_enabled=true" in cluster["worker_start_ray_commands"][-1]
+    kubernetes = yaml.safe_load((ROOT / "kuberay_cluster.yaml").read_text())["spec"]
+    (workers,) = kubernetes["workerGroupSpecs"]
+    (container,) = workers["template"]["spec"]["containers"]
+    assert {"name": "RAY_process_group_cleanup_enabled", "value": "true"} in container["env"]
+
+
 def test_nodes_install_the_pinned_packages(cluster: dict) -> None:
     commands = "\n".join(cluster["setup_commands"])
     assert "requirements/gpu.txt" in commands

@@ -1,8 +1,11 @@
 """The real thing: vLLM on Ray answers, and what it answers is right, complete and counted."""
 
+import importlib.util
 import json
+import shutil
 import sqlite3
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -157,8 +160,6 @@ def test_a_prompt_longer_than_the_context_fails_and_is_never_cut(
 def test_a_model_that_cannot_start_fails_once_with_the_reason_and_the_log(
     tiny_vision: Path, tmp_path: Path
 ) -> None:
-    import shutil
-
     broken = tmp_path / "broken"
     shutil.copytree(tiny_vision, broken)
     (broken / "model.safetensors").write_bytes(b"no weights at all")
@@ -167,6 +168,35 @@ def test_a_model_that_cannot_start_fails_once_with_the_reason_and_the_log(
     assert "the model could not be loaded" in ran.errors
     log = Path(ran.errors.split("less ")[-1].split()[0])
     assert log.is_file()
+
+
+def training() -> ModuleType:
+    """Return the script that makes the tiny model, and can poison it."""
+    path = Path(__file__).parents[1] / "scripts" / "train_tiny_vision.py"
+    spec = importlib.util.spec_from_file_location("train", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_poisonous_sample_fails_alone_with_what_the_engine_printed(
+    tiny_vision: Path, tmp_path: Path
+) -> None:
+    """The poisoned model dies of every picture: each is found, and text questions go on."""
+    copy = tmp_path / "model"
+    shutil.copytree(tiny_vision, copy)
+    poisoned = training().poison(copy)
+    words = ("--sample", "--limit", 1, "--model", poisoned, "--format", "json")
+    ran = podium(tmp_path / "home", "run", "mimic-cxr", "mmlu", *words)
+    assert ran.run("mmlu")["outcomes"] == {"answered": 1}, ran.errors
+    assert ran.run("mimic-cxr")["outcomes"] == {"failed": 1}
+    sql = "SELECT reason FROM prediction WHERE outcome = 'failed'"
+    ((reason,),) = rows(ran.registry, sql)
+    assert reason.startswith("the engine dies of this sample, alone and after a restart: ")
+    assert "Error" in reason
+    assert len(reason) < 400
 
 
 def test_all_benchmarks_run_on_their_samples(tiny_vision: Path, tmp_path: Path) -> None:
