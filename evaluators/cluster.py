@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.data.block import BlockMetadata
+from ray.data.block import BlockAccessor, BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -132,6 +132,7 @@ class Cluster:
         self._address = address
         self.log_file = log_file
         self.chatter = Chatter(log_file)
+        self._streams: list[Any] = []
 
     def __enter__(self) -> "Cluster":
         """Connect.
@@ -160,15 +161,35 @@ class Cluster:
                 f"there is no Ray cluster at {self._address}: {error}. "
                 f"See whether it is up with: ray status --address {self._address}"
             ) from error
+        # What a cluster tells of itself would stand on standard output, in the midst of our tables.
+        ray._private.worker._worker_logs_enabled = False
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Disconnect; a private cluster ends."""
+        """Disconnect, with whatever is still being read; a private cluster ends.
+
+        A thread that asks Ray for something after that has the process end there and then, with
+        status 1 and without the words that it had still to say.
+        """
         with self.chatter:
+            for stream in self._streams:
+                stream.shutdown(force=True)
             ray.shutdown()
+
+    def rows(self, dataset: ray.data.Dataset) -> Iterator[Mapping[str, Any]]:
+        """Yield a dataset's rows as blocks of them finish; its actors end with the iteration.
+
+        Ray Data's own `iter_rows` leaves threads behind, which ask for blocks when they like.
+        """
+        bundles, _, stream = dataset._execute_to_iterator()
+        self._streams.append(stream)
+        with stream:
+            for bundle in bundles:
+                for block in ray.get(bundle.block_refs):
+                    yield from BlockAccessor.for_block(block).iter_rows(public_row_format=True)
 
     def nodes(self) -> list[dict[str, float]]:
         """Return the resources of each node that can work: those that are up, except a bare head.
@@ -199,7 +220,7 @@ def predict(
         stop.heard_by(halt)
         processor = _processor(serving, halt, loader)
         answered = 0
-        for row in processor(_dataset(spool, serving.rows_a_block)).iter_rows():
+        for row in cluster.rows(processor(_dataset(spool, serving.rows_a_block))):
             prediction: Prediction | None = pickle.loads(row[COLUMN]["prediction"])
             if prediction is None:
                 # What is left would come back unanswered, a block at a time.

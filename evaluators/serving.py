@@ -127,8 +127,6 @@ def opened_cluster(options: EngineOptions) -> "Cluster":
     """Return the session with Ray that all engines of the command share, connected now if new."""
     # Before the first import of vLLM, which prints.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    # Its autoscaler would tell of itself on standard output, in the midst of our tables.
-    os.environ.setdefault("RAY_SCHEDULER_EVENTS", "0")
     from evaluators.cluster import Cluster
 
     def opening() -> Cluster:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 import threading
 import warnings
@@ -73,6 +74,10 @@ class Loader:
 
 @pytest.fixture(scope="module", autouse=True)
 def _travels_to_workers() -> None:
+    travels_to_workers()
+
+
+def travels_to_workers() -> None:
     """Send this file's classes to workers, which do not find it, by value."""
     from ray import cloudpickle
 
@@ -168,6 +173,35 @@ def test_after_the_word_to_stop_what_was_not_begun_is_left_where_it_is(
     assert len(made) % 4 == 0  # what was begun came back whole
     assert settled[-1]
     assert len(made) // 4 + len(settled) < n_blocks / 2
+
+
+def test_no_thread_asks_ray_for_anything_when_the_session_is_over(models: list[str]) -> None:
+    """Such a thread ends the process, whatever it had still to say: so in one of its own."""
+    program = f"""
+import threading
+from pathlib import Path
+import test_replicas
+from evaluators.cluster import Cluster
+test_replicas.travels_to_workers()
+with Cluster("", Path({models[0]!r}) / "log") as session:
+    serving = test_replicas.serving(session, {models[0]!r})
+    before = threading.enumerate()
+    given_up = test_replicas.predict(session, serving, 400)
+    next(given_up)
+    given_up.close()
+    print(threading.enumerate() == before)
+    left = test_replicas.predict(session, serving, 400)
+    next(left)
+print([thread.name for thread in threading.enumerate()])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("True\n['MainThread']\n", 0), done.stderr
 
 
 # --- Where replicas are placed --------------------------------------------------------------------
