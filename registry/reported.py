@@ -3,7 +3,6 @@
 Queries only; the sessions come from the store.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +12,10 @@ from sqlmodel import col, select
 
 from registry.errors import AmbiguousName, UnknownName
 from registry.leaderboard import Baseline
-from registry.store import BoardRow, Store, plainly
+from registry.store import BoardRow, Groups, Store, plainly
 from registry.tables import (
     AliasRow,
     BenchmarkRow,
-    GroupRow,
     Kind,
     ModelRow,
     ReportedBaselineRow,
@@ -60,20 +58,7 @@ def board_rows(store: Store, benchmark: str = "", *, model: str = "") -> list[Bo
     Published ones come with those that a correction superseded; `leaderboard.current` drops them.
     """
     measured = store.board(benchmark) if benchmark else store.headlines(model=model)
-    return [*measured, *_reported(store, _groups(store), benchmark, model)]
-
-
-Groups = Mapping[tuple[str, str], tuple[str, bool]]
-
-
-def _groups(store: Store) -> Groups:
-    """Return the group of each variant of each benchmark, and whether a default board ranks it."""
-    columns: list[Any] = [BenchmarkRow.name, GroupRow.variant, GroupRow.name, GroupRow.in_default]
-    query: Select[Any] = select_columns(*columns).join_from(GroupRow, BenchmarkRow)
-    with store.session() as session:
-        return {
-            (b, variant): (name, default) for b, variant, name, default in session.execute(query)
-        }
+    return [*measured, *_reported(store, store.groups(), benchmark, model)]
 
 
 def _reported(store: Store, groups: Groups, benchmark: str, model: str) -> list[BoardRow]:
@@ -125,7 +110,7 @@ def _board_row(row: dict[str, Any], groups: Groups) -> BoardRow:
 
 def reported_baselines(store: Store, benchmark: str) -> list[ReportedBaseline]:
     """Return what sources now say that humans and guessing get on a benchmark."""
-    row, groups = ReportedBaselineRow, _groups(store)
+    row, groups = ReportedBaselineRow, store.groups()
     columns: list[Any] = [row.variant, row.metric, row.name, row.value, SourceRow.name]
     query: Select[Any] = (
         select_columns(*columns)

@@ -183,6 +183,10 @@ class BoardRow(NamedTuple):
     superseded_at: datetime | None = None
 
 
+Groups = Mapping[tuple[str, str], tuple[str, bool]]
+"""The comparable group by benchmark and variant, and whether a default board ranks it."""
+
+
 class SampleValue(NamedTuple):
     """What one metric says of one sample, as comparisons need it."""
 
@@ -464,31 +468,46 @@ class Store:
         Only runs of all samples are of a comparable group: they stand beside published numbers. Of
         10,000 models the plain rows take half as long as the ORM's.
         """
-        score, run, group = _columns(ScoreRow), _columns(RunRow), _columns(GroupRow)
+        score, run = _columns(ScoreRow), _columns(RunRow)
         benchmark, model = _columns(BenchmarkRow), _columns(ModelRow)
         of_run = (score.benchmark_id == run.benchmark_id) & (score.run_id == run.id)
-        of_group = (group.benchmark_id == run.benchmark_id) & (group.variant == run.variant)
         columns: dict[str, Any] = {
             **{"benchmark": benchmark.name, "model": model.name, "title": model.title},
             "organization": func.coalesce(model.organization, ""),
-            "group": func.coalesce(group.name, ""),
-            "in_default": func.coalesce(group.in_default, False),
             **{name: run[name] for name in _OF_RUN},
             **{name: score[name] for name in _OF_SCORE},
         }
-        ordered = [columns[name] for name in BoardRow._fields[: len(columns)]]
+        ordered = [columns[name].label(name) for name in BoardRow._fields[: len(columns)]]
         query: Select[Any] = (
             select_columns(*ordered)
             .join_from(_table(RunRow), _table(ScoreRow), of_run)
             .join(_table(BenchmarkRow), run.benchmark_id == benchmark.id)
             .join(_table(ModelRow), run.model_id == model.id)
-            .outerjoin(_table(GroupRow), of_group & (run.scope == Scope.FULL))
             .where(*conditions, score.part == "", run.finished_at.is_not(None))
             .order_by(run.id, score.metric, score.baseline)
         )
+        groups = self.groups()
+
+        def board_row(row: Any) -> BoardRow:
+            made = BoardRow(*row)
+            known = groups.get((made.benchmark, made.variant)) if made.scope == Scope.FULL else None
+            return made._replace(group=known[0], in_default=known[1]) if known else made
+
         with self.session() as session:
-            rows = session.execute(query).all()
-        return [BoardRow(*row) for row in rows]
+            return [board_row(row) for row in session.execute(query)]
+
+    def groups(self) -> Groups:
+        """Return the group of each variant of each benchmark."""
+        columns: list[Any] = [
+            *(col(BenchmarkRow.name), col(GroupRow.variant)),
+            *(col(GroupRow.name), col(GroupRow.in_default)),
+        ]
+        query: Select[Any] = select_columns(*columns).join_from(GroupRow, BenchmarkRow)
+        with self.session() as session:
+            return {
+                (b, variant): (name, default)
+                for b, variant, name, default in session.execute(query)
+            }
 
     def sample_values(self, run_id: int, metric: str) -> dict[str, SampleValue]:
         """Return what a metric says of each sample of a finished run; without a value it is absent.
