@@ -1,7 +1,9 @@
-"""Spread requests over replicas with Ray Data LLM: the only file that imports Ray.
+"""Spread requests over replicas with Ray Data: the only file that imports Ray.
 
 Requests travel in blocks, grouped by shared prefix; each replica is one actor that renders, answers
-and returns predictions, with the engine of Ray Data's vLLM stage. Nothing here scores or stores.
+and returns predictions, with the engine of Ray Data LLM's vLLM stage. The rest of Ray Data LLM is
+left out: to build its processor takes a driver eight seconds, for PyTorch, the model's settings and
+an actor of telemetry. Nothing here scores or stores.
 
 All models and judges of a command are served in one session with Ray, a `Cluster`.
 """
@@ -9,9 +11,7 @@ All models and judges of a command are served in one session with Ray, a `Cluste
 import logging
 import os
 import pickle
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -21,39 +21,23 @@ from typing import Any
 import ray
 from ray.data.block import BlockAccessor, BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from ray.util import placement_group
+from ray.util.scheduling_strategies import (
+    NodeAffinitySchedulingStrategy,
+    PlacementGroupSchedulingStrategy,
+)
 
 from evaluators.chatter import Chatter
-from evaluators.feeding import COLUMN, Block, Feeder, blocks, fetched
+from evaluators.feeding import Block, Feeder, blocks, fetched
 from evaluators.halt import Halt
-from evaluators.replica import Loads, Replica
+from evaluators.replica import PREDICTION, Loads, Replica
+from evaluators.serving import EXECUTOR, workers_of
 from evaluators.spool import Spool
 from evaluators.survivor import NO_ENGINE, Answers
 from evaluators.versions import installed
 from evaluators.vllm_engine import fatal_errors, open_answerer
 from registry import EngineError, Prediction, Request
 
-
-@contextmanager
-def _hidden(library: str) -> Iterator[None]:
-    """Let imports of a library fail for a while, unless it is there already."""
-    absent = library not in sys.modules
-    if absent:
-        sys.modules[library] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if absent:
-            del sys.modules[library]
-
-
-# Ray imports vLLM for the names of two errors, which no driver meets, and does without where it is
-# not there. That spares a driver 260 MB and two thirds of this import; a replica needs vLLM anyway.
-with _hidden("vllm"):
-    from ray.data.llm import build_processor, vLLMEngineProcessorConfig
-    from ray.llm._internal.batch.stages.vllm_engine_stage import vLLMEngineStageUDF
-
-STAGE = "vLLMEngineStage"
 ROOMS = ("registry", "plugins", "evaluators")
 READERS = 2
 """Tasks that fetch blocks from the driver at a time; each takes some milliseconds a block."""
@@ -76,11 +60,11 @@ class Serving:
 
 
 class VllmLoader:
-    """Loads a model as Ray Data's vLLM stage does: a replica's engine is the stage's."""
+    """Loads a model as Ray Data LLM does: a replica's engine is that of its vLLM stage."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        """Use what Ray Data LLM worked out for its stage."""
-        self._settings = settings
+    def __init__(self, serving: Serving) -> None:
+        """Load what this says."""
+        self._serving = serving
         self._stage: Any = None
 
     def fatal(self) -> tuple[type[BaseException], ...]:
@@ -89,9 +73,20 @@ class VllmLoader:
 
     def __call__(self) -> Answers:
         """Start an engine; what is left of the one before is ended."""
+        # Here, in a replica, since it imports PyTorch and vLLM.
+        from ray.llm._internal.batch.stages.vllm_engine_stage import vLLMEngineStageUDF
+
         if self._stage is not None:
             self._stage.llm.shutdown()
-        self._stage = vLLMEngineStageUDF("", [], **self._settings)
+        self._stage = vLLMEngineStageUDF(
+            "",
+            [],
+            model=self._serving.model,
+            engine_kwargs=dict(self._serving.arguments),
+            batch_size=self._serving.rows_a_block,
+            max_concurrent_batches=self._serving.blocks_at_once,
+            log_engine_metrics=False,
+        )
         engine = self._stage.llm
         return open_answerer(engine.engine, self._stage.model, engine.semaphore)
 
@@ -205,11 +200,11 @@ def predict(
     serving: Serving,
     requests: Iterable[Request],
     stop: Stop,
-    loader: Callable[[Mapping[str, Any]], Loads] = VllmLoader,
+    load: Loads | None = None,
 ) -> Iterator[Prediction]:
     """Yield a prediction a request as blocks of them finish, in any order.
 
-    `loader` makes what loads the model in a replica, given the settings of Ray's stage.
+    `load` loads the model in a replica; by default it is the vLLM of Ray Data LLM.
     Raises EngineError where the model cannot be loaded.
     """
     with cluster.chatter:
@@ -218,10 +213,17 @@ def predict(
             return
         halt = ray.remote(num_cpus=0)(Halt).remote(serving.replicas)
         stop.heard_by(halt)
-        processor = _processor(serving, halt, loader)
+        settings = {
+            "load": load or VllmLoader(serving),
+            "halt": halt,
+            "get": ray.get,
+            "versions": installed(),
+        }
         answered = 0
-        for row in cluster.rows(processor(_dataset(spool, serving.rows_a_block))):
-            prediction: Prediction | None = pickle.loads(row[COLUMN]["prediction"])
+        for row in cluster.rows(
+            _answered(_dataset(spool, serving.rows_a_block), serving, settings)
+        ):
+            prediction: Prediction | None = pickle.loads(row[PREDICTION])
             if prediction is None:
                 # What is left would come back unanswered, a block at a time.
                 if stop.settled(answered):
@@ -268,45 +270,44 @@ def _dataset(spool: Spool[Block], rows: int) -> ray.data.Dataset:
     )
 
 
-def _processor(serving: Serving, halt: Any, loader: Callable[[Mapping[str, Any]], Loads]) -> Any:
-    """Return Ray Data LLM's pipeline with our replicas in the place of its own."""
-    processor = build_processor(_processor_config(serving))
-    # Rows go in and come out as they are: a task a block for either would cost a process each.
-    processor.preprocess = processor.postprocess = None
-    stage = processor.get_stage_by_name(STAGE)
-    settings = {
-        "load": loader(stage.fn_constructor_kwargs),
-        "halt": halt,
-        "get": ray.get,
-        "versions": installed(),
-    }
-    # A copy: to assign the field would run Ray's validator again, which then asks for a GPU.
-    processor.stages[STAGE] = stage.model_copy(
-        update={"fn": Replica, "fn_constructor_kwargs": settings}
-    )
-    return processor
-
-
-def _processor_config(serving: Serving) -> vLLMEngineProcessorConfig:
-    """Return how Ray Data LLM places and feeds the replicas.
-
-    A replica of tensor-parallel size t and pipeline-parallel size p takes t x p bundles.
-    """
-    return vLLMEngineProcessorConfig(
-        model_source=serving.model,
-        engine_kwargs=dict(serving.arguments),
-        concurrency=(serving.replicas, serving.replicas),
+def _answered(
+    dataset: ray.data.Dataset, serving: Serving, settings: Mapping[str, Any]
+) -> ray.data.Dataset:
+    """Return the dataset with each block in the hands of a replica, which these settings make."""
+    # Not `map_batches`, which warns of what an actor is told; Ray Data LLM calls this as well.
+    return dataset.map_batches_internal(
+        Replica,
+        fn_constructor_kwargs=dict(settings),
+        batch_format="pyarrow",
         batch_size=serving.rows_a_block,
-        max_concurrent_batches=serving.blocks_at_once,
-        # No block waits at a busy replica while another replica has nothing to do.
-        max_tasks_in_flight_per_actor=serving.blocks_at_once,
-        chat_template_stage=False,
-        tokenize_stage=False,
-        detokenize_stage=False,
-        log_engine_metrics=False,
-        placement_group_config={"bundle_per_worker": BUNDLES[serving.device]},
+        compute=ray.data.ActorPoolStrategy(
+            size=serving.replicas,
+            # No block waits at a busy replica while another replica has nothing to do.
+            max_tasks_in_flight_per_actor=serving.blocks_at_once,
+        ),
+        max_concurrency=serving.blocks_at_once,
         runtime_env={"env_vars": dict(serving.environment)},
+        **_placement(serving),
     )
+
+
+def _placement(serving: Serving) -> dict[str, Any]:
+    """Return what Ray reserves for a replica: a bundle a worker.
+
+    Where vLLM's workers are Ray's, the bundles are a placement group, which may be on several
+    nodes; else they are processes of the replica, which has all of them on one.
+    """
+    workers, bundle = workers_of(serving.arguments), BUNDLES[serving.device]
+    if serving.arguments.get(EXECUTOR) == "ray":
+        return {"num_gpus": 0, "ray_remote_args_fn": partial(_group, [bundle] * workers)}
+    return {f"num_{kind.lower()}s": workers * amount for kind, amount in bundle.items()}
+
+
+def _group(bundles: list[dict[str, int]]) -> dict[str, Any]:
+    """Reserve the bundles, close to each other, and return where an actor and its workers go."""
+    group = placement_group(bundles, strategy="PACK")
+    strategy = PlacementGroupSchedulingStrategy(group, placement_group_capture_child_tasks=True)
+    return {"scheduling_strategy": strategy}
 
 
 def _runtime(address: str) -> dict[str, Any]:

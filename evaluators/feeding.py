@@ -14,8 +14,8 @@ import pyarrow
 from evaluators.spool import Spool
 from registry import Request
 
-COLUMN = "__data"
-"""Where Ray Data LLM keeps a row between its stages."""
+REQUEST = "request"
+"""The column of a block that the requests are in, pickled."""
 
 Block = list[bytes]
 """Pickled requests that travel together."""
@@ -44,5 +44,4 @@ class Feeder:
 
 def fetched(get: Callable[[Any], Block], feeder: Any, place: int) -> Iterator[pyarrow.Table]:
     """Yield a block of the feeder as the table that Ray Data reads; `get` is Ray's."""
-    rows = get(feeder.block.remote(place))
-    yield pyarrow.table({COLUMN: [{"request": row} for row in rows]})
+    yield pyarrow.table({REQUEST: get(feeder.block.remote(place))})

@@ -1,7 +1,7 @@
 """A replica: one loaded copy of a model in a process of its own, which answers blocks of requests.
 
 Plain, so that it is tested without Ray; `cluster.py` makes actors of it. Pickled requests come in,
-pickled predictions go out, in the columns of Ray Data LLM.
+pickled predictions go out.
 """
 
 import asyncio
@@ -11,12 +11,17 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
 from uuid import uuid4
 
+import pyarrow
+
 from evaluators.chatter import print_to
+from evaluators.feeding import REQUEST
 from evaluators.printout import Printout
 from evaluators.survivor import Answers, Survivor
 from evaluators.versions import difference
 from registry import EngineError
 
+PREDICTION = "prediction"
+"""The column of a block that the predictions are in, pickled."""
 LOG_VARIABLE = "PODIUM_REPLICA_LOG"
 
 
@@ -42,8 +47,6 @@ class Replica:
 
     def __init__(
         self,
-        data_column: str,
-        expected_input_keys: list[str],
         *,
         load: Loads,
         halt: Any,
@@ -55,7 +58,6 @@ class Replica:
         `halt` is the actor of a `Halt`, and `get` waits for what an actor says, as `ray.get` does.
         """
         print_to(os.environ.get(LOG_VARIABLE, ""))
-        self._column = data_column
         self._loads, self._versions = load, versions
         self._halt, self._get, self._halted = halt, get, False
         self._name = uuid4().hex
@@ -72,20 +74,19 @@ class Replica:
         self._halt.loaded.remote()
         return engine
 
-    async def __call__(self, batch: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def __call__(self, block: pyarrow.Table) -> AsyncIterator[pyarrow.Table]:
         """Yield the predictions of a block, or one None for a block that comes after the halt."""
         self._watch = self._watch or asyncio.create_task(self._watch_halt())
         if self._halted:
-            yield {self._column: [{"prediction": pickle.dumps(None)}]}
+            yield pyarrow.table({PREDICTION: [pickle.dumps(None)]})
             return
-        rows = batch[self._column]
-        self._halt.took.remote(self._name, len(rows))
-        answers = await asyncio.gather(*(self._row(row) for row in rows))
-        yield {self._column: [{"prediction": answer} for answer in answers]}
+        self._halt.took.remote(self._name, len(block))
+        requests = block[REQUEST].to_pylist()
+        yield pyarrow.table({PREDICTION: await asyncio.gather(*map(self._answer, requests))})
 
-    async def _row(self, row: Mapping[str, Any]) -> bytes:
+    async def _answer(self, request: bytes) -> bytes:
         # A pickle of our own driver, on our own cluster; nothing else is ever unpickled.
-        return pickle.dumps(await self._survivor.answer(pickle.loads(row["request"])))
+        return pickle.dumps(await self._survivor.answer(pickle.loads(request)))
 
     async def _watch_halt(self) -> None:
         while not self._halted:

@@ -26,6 +26,7 @@ CPU_CONTEXT = 4096
 
 PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size")
 """vLLM's arguments by which a replica is several workers, each with a part of the model."""
+EXECUTOR = "distributed_executor_backend"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +170,13 @@ def threads_of(options: EngineOptions, arguments: Mapping[str, Any], cores: int)
 
 
 def executor(arguments: Mapping[str, Any], device: str) -> dict[str, str]:
-    """Return vLLM's argument for how the workers of one replica are started, unless Ray's suits.
+    """Return vLLM's argument for where the workers of one replica are.
 
-    On GPUs Ray Data LLM makes a placement group a replica, a bundle a worker. vLLM's workers under
-    Ray need an accelerator, so on CPUs they are processes of the replica, which takes all bundles.
+    The only one is the engine itself. Several are Ray's, on any nodes, where there are GPUs: vLLM's
+    workers under Ray need an accelerator. On CPUs they are processes of the replica.
     """
-    in_processes = device == "cpu" and workers_of(arguments) > 1
-    return {"distributed_executor_backend": "mp"} if in_processes else {}
+    several = "ray" if device == "gpu" else "mp"
+    return {EXECUTOR: several if workers_of(arguments) > 1 else "uni"}
 
 
 def cluster_is_local(address: str) -> bool:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluators.evaluate import Run, requests_of
 from evaluators.selection import Narrowing, Selection, select
-from evaluators.serving import engine_arguments, find_model, has_gpu, worker_environment
+from evaluators.serving import engine_arguments, executor, find_model, has_gpu, worker_environment
 from registry import EngineOptions, Outcome, Prediction, Request
 from registry.discovery import discover
 
@@ -156,7 +156,7 @@ def serving(model: Path, log_file: Path, replicas: int = 1, threads: int = 0) ->
     arguments, environment = engine_settings(model, threads)
     return Serving(
         model=str(model),
-        arguments=arguments,
+        arguments=executor(arguments, _device()) | arguments,
         log_file=log_file,
         replicas=replicas,
         device=_device(),

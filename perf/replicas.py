@@ -18,7 +18,6 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +61,8 @@ class Sleeper:
 class SleeperLoader:
     """Loads no model, in no time; Ray pickles it by value, since workers cannot import a script."""
 
-    def __init__(self, settings: Mapping[str, Any], _stage: Mapping[str, Any]) -> None:
-        """Have what a sleeper needs; what Ray Data worked out for vLLM is of no use here."""
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        """Have what a sleeper needs."""
         self._settings = settings
 
     def fatal(self) -> tuple[type[BaseException], ...]:
@@ -87,11 +86,10 @@ def answered(replicas: int, seconds: float, slots: int, waves: int) -> dict[str,
     with tempfile.TemporaryDirectory() as folder:
         ready = Path(folder) / "ready"
         ready.mkdir()
-        (Path(folder) / "config.json").write_text('{"model_type": "llama"}')  # Ray Data looks at it
         settings = {"seconds": seconds, "slots": slots, "replicas": replicas, "ready": str(ready)}
         log_file = Path(folder) / "log"
         serving = Serving(
-            model=folder,
+            model="none",
             arguments={},
             log_file=log_file,
             replicas=replicas,
@@ -101,8 +99,8 @@ def answered(replicas: int, seconds: float, slots: int, waves: int) -> dict[str,
         )
         cpu = time.process_time()
         with Cluster("", log_file) as cluster:
-            loader = partial(SleeperLoader, settings)
-            predictions = list(predict(cluster, serving, requests(n), Stop(), loader))
+            load = SleeperLoader(settings)
+            predictions = list(predict(cluster, serving, requests(n), Stop(), load))
         cpu = time.process_time() - cpu
     if {p.sample_id for p in predictions} != {str(number) for number in range(n)}:
         raise SystemExit(f"{len(predictions)} answers to {n} requests, or not one to each")

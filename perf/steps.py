@@ -53,7 +53,7 @@ def main(model: str, folder: str) -> None:
     with Cluster("", settings.log_file) as cluster:
         note("Ray")
         settings = replace(settings, environment=environment)
-        for _ in predict(cluster, settings, requests, Stop(), Noting):
+        for _ in predict(cluster, settings, requests, Stop(), Noting(settings)):
             note("the first answer")
     note("the end of Ray")
 

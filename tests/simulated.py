@@ -130,8 +130,8 @@ class SimulatedEngine:
             rows_a_block=4,
             blocks_at_once=2,
         )
-        loader = Loader(self._how)
-        yield from cluster.predict(session, serving, requests, self._stop, lambda _: loader)
+        load = Loader(self._how)
+        yield from cluster.predict(session, serving, requests, self._stop, load)
 
     def stop(self) -> None:
         self._stop.say()

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ from registry import Prediction, Prompt, Request
 
 if TYPE_CHECKING:
     from evaluators.cluster import Cluster, Serving
+
+MODELS = ("first", "second")
 
 pytestmark = [
     pytest.mark.slow,
@@ -54,16 +56,16 @@ class Stub:
             run_id=request.run_id,
             sample_id=request.sample_id,
             stage=request.stage,
-            text=os.path.basename(self._model),
+            text=self._model,
             replica=str(os.getpid()),
         )
 
 
 class Loader:
-    """Loads a stub, given the settings of Ray's stage."""
+    """Loads a stub that says its model's name."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._model = settings["model"]
+    def __init__(self, model: str) -> None:
+        self._model = model
 
     def fatal(self) -> tuple[type[BaseException], ...]:
         return ()
@@ -91,17 +93,7 @@ def predict(
     from evaluators.cluster import Stop, predict
 
     requests = (Request(1, str(i), Prompt(question="?")) for i in range(n))
-    return predict(session, served, requests, stop or Stop(), Loader)
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> list[str]:
-    """Return folders that look like models as far as Ray Data LLM looks."""
-    folders = [tmp_path / name for name in ("first", "second")]
-    for folder in folders:
-        folder.mkdir()
-        (folder / "config.json").write_text('{"model_type": "llama"}')
-    return [str(folder) for folder in folders]
+    return predict(session, served, requests, stop or Stop(), Loader(served.model))
 
 
 def serving(session: "Cluster", model: str, **settings: Any) -> "Serving":
@@ -115,26 +107,22 @@ def names(predictions: list[Prediction]) -> list[int]:
     return sorted(int(p.sample_id) for p in predictions)
 
 
-def test_replicas_may_take_every_core(session: "Cluster", models: list[str]) -> None:
-    served = serving(session, models[0], replicas=os.cpu_count())
+def test_replicas_may_take_every_core(session: "Cluster") -> None:
+    served = serving(session, MODELS[0], replicas=os.cpu_count())
     made = list(predict(session, served, 200))
     assert names(made) == list(range(200))
     # One that is there first may answer everything before the last one is.
     assert 1 <= len({p.replica for p in made}) <= (os.cpu_count() or 1)
 
 
-def test_one_model_after_the_other_is_served_in_one_session(
-    session: "Cluster", models: list[str]
-) -> None:
-    for model in models:
+def test_one_model_after_the_other_is_served_in_one_session(session: "Cluster") -> None:
+    for model in MODELS:
         served = serving(session, model, replicas=os.cpu_count())
         made = list(predict(session, served, 20))
-        assert (names(made), {p.text for p in made}) == (list(range(20)), {Path(model).name})
+        assert (names(made), {p.text for p in made}) == (list(range(20)), {model})
 
 
-def test_two_models_are_served_at_the_same_time_in_one_session(
-    session: "Cluster", models: list[str]
-) -> None:
+def test_two_models_are_served_at_the_same_time_in_one_session(session: "Cluster") -> None:
     if (os.cpu_count() or 1) < 2:
         pytest.skip("needs two cores")
     meeting = threading.Barrier(2)
@@ -146,17 +134,17 @@ def test_two_models_are_served_at_the_same_time_in_one_session(
         meeting.wait(timeout=120)  # each has answered something before any has ended
         made[model] = [first, *answers]
 
-    threads = [threading.Thread(target=ask, args=(model,), daemon=True) for model in models]
+    threads = [threading.Thread(target=ask, args=(model,), daemon=True) for model in MODELS]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(timeout=240)
-    assert [names(made[model]) for model in models] == [list(range(60))] * 2
-    assert [{p.text for p in made[model]} for model in models] == [{"first"}, {"second"}]
+    assert [names(made[model]) for model in MODELS] == [list(range(60))] * 2
+    assert [{p.text for p in made[model]} for model in MODELS] == [{"first"}, {"second"}]
 
 
 def test_after_the_word_to_stop_what_was_not_begun_is_left_where_it_is(
-    cluster: ModuleType, session: "Cluster", models: list[str]
+    cluster: ModuleType, session: "Cluster"
 ) -> None:
     settled: list[bool] = []
 
@@ -166,7 +154,7 @@ def test_after_the_word_to_stop_what_was_not_begun_is_left_where_it_is(
             return settled[-1]
 
     stop, n_blocks = Stop(), 2_000
-    answers = predict(session, serving(session, models[0]), 4 * n_blocks, stop)
+    answers = predict(session, serving(session, MODELS[0]), 4 * n_blocks, stop)
     made = [next(answers)]
     stop.say()
     made += answers
@@ -175,7 +163,7 @@ def test_after_the_word_to_stop_what_was_not_begun_is_left_where_it_is(
     assert len(made) // 4 + len(settled) < n_blocks / 2
 
 
-def test_no_thread_asks_ray_for_anything_when_the_session_is_over(models: list[str]) -> None:
+def test_no_thread_asks_ray_for_anything_when_the_session_is_over(tmp_path: Path) -> None:
     """Such a thread ends the process, whatever it had still to say: so in one of its own."""
     program = f"""
 import threading
@@ -183,8 +171,8 @@ from pathlib import Path
 import test_replicas
 from evaluators.cluster import Cluster
 test_replicas.travels_to_workers()
-with Cluster("", Path({models[0]!r}) / "log") as session:
-    serving = test_replicas.serving(session, {models[0]!r})
+with Cluster("", Path({str(tmp_path)!r}) / "log") as session:
+    serving = test_replicas.serving(session, "first")
     before = threading.enumerate()
     given_up = test_replicas.predict(session, serving, 400)
     next(given_up)
@@ -243,21 +231,11 @@ def test_a_replica_on_several_gpus_is_one_placement_group_with_a_bundle_a_worker
 def placement(
     cluster: ModuleType, session: "Cluster", device: str, sizes: dict[str, int]
 ) -> dict[str, Any]:
-    """Return what Ray Data LLM makes of our configuration, as arguments of its actors."""
-    from ray.llm._internal.batch.stages.vllm_engine_stage import vLLMEngineStage
-
+    """Return what Ray is asked to reserve for a replica."""
     arguments = sizes | executor(sizes, device)
-    config = cluster._processor_config(
-        serving(session, "model", device=device, arguments=arguments)
-    )
-    stage = vLLMEngineStage(
-        fn_constructor_kwargs={
-            "engine_kwargs": dict(config.engine_kwargs),
-            "placement_group_config": config.placement_group_config,
-        },
-        map_batches_kwargs={},
-    )
-    return stage.map_batches_kwargs
+    served = serving(session, "model", device=device, arguments=arguments)
+    made: dict[str, Any] = cluster._placement(served)
+    return made
 
 
 def resources(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -320,13 +320,14 @@ def test_a_number_of_workers_that_is_none_says_what_to_type(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "workers", "chosen"), [("cpu", 2, "mp"), ("cpu", 1, None), ("gpu", 2, None)]
+    ("device", "workers", "chosen"),
+    [("cpu", 2, "mp"), ("gpu", 2, "ray"), ("cpu", 1, "uni"), ("gpu", 1, "uni")],
 )
-def test_only_on_cpus_the_workers_of_a_replica_are_its_own_processes(
-    device: str, workers: int, chosen: str | None
+def test_several_workers_of_a_replica_are_its_own_processes_on_cpus_and_ray_s_on_gpus(
+    device: str, workers: int, chosen: str
 ) -> None:
     made = executor({"tensor_parallel_size": workers}, device)
-    assert made.get("distributed_executor_backend") == chosen
+    assert made == {"distributed_executor_backend": chosen}
 
 
 # --- What it runs on ------------------------------------------------------------------------------
