@@ -22,10 +22,7 @@ import ray
 from ray.data.block import BlockAccessor, BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 from ray.util import placement_group
-from ray.util.scheduling_strategies import (
-    NodeAffinitySchedulingStrategy,
-    PlacementGroupSchedulingStrategy,
-)
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from evaluators.chatter import Chatter
 from evaluators.feeding import Block, Feeder, blocks, fetched
@@ -260,13 +257,17 @@ class _Source(Datasource):  # type: ignore[misc]
 
 def _dataset(spool: Spool[Block], rows: int) -> ray.data.Dataset:
     """Return the blocks as a dataset of which little is in memory at a time."""
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    feeder = ray.remote(num_cpus=0, scheduling_strategy=here)(Feeder).remote(spool)
-    source = _Source(feeder, len(spool), rows)
-    # Without a CPU, since replicas may have taken all; so only their number bounds the readers.
-    readers = ray.data.TaskPoolStrategy(READERS)
+    # Read where they are: spread over the nodes, each node would start a process for each block,
+    # since Ray ends idle ones. Without a CPU, since replicas may have taken all; so only their
+    # number bounds the readers.
+    here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}
+    feeder = ray.remote(num_cpus=0, label_selector=here)(Feeder).remote(spool)
     return ray.data.read_datasource(
-        source, num_cpus=0, compute=readers, override_num_blocks=len(spool)
+        _Source(feeder, len(spool), rows),
+        num_cpus=0,
+        label_selector=here,
+        compute=ray.data.TaskPoolStrategy(READERS),
+        override_num_blocks=len(spool),
     )
 
 
