@@ -192,6 +192,15 @@ print([thread.name for thread in threading.enumerate()])
     assert (done.stdout, done.returncode) == ("True\n['MainThread']\n", 0), done.stderr
 
 
+def test_a_driver_imports_neither_vllm_nor_what_it_is_made_of() -> None:
+    program = (
+        "import sys, evaluators.cluster; print({'torch', 'transformers', 'vllm'} & {*sys.modules})"
+    )
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 # --- Where replicas are placed --------------------------------------------------------------------
 
 
