@@ -11,6 +11,7 @@ run and all its processes have one core.
 import argparse
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +20,31 @@ from statistics import median
 from figures import Figure, report
 from measuring import Questions, asked, serving, span
 
-from evaluators.cluster import Cluster, Stop, predict
+from evaluators.cluster import Cluster, Serving, Stop, VllmLoader, predict
+from evaluators.survivor import Answers
 from registry import Request
 
 TO_REACH = 1.7
+
+
+class Together(VllmLoader):
+    """Loads as Podium does, but no replica answers before all of them can.
+
+    Else the first one answers alone while the second loads, which perf/start.py measures.
+    """
+
+    def __init__(self, serving: Serving, loaded: Path) -> None:
+        """Say in the folder `loaded` that a replica is there, by a file."""
+        super().__init__(serving)
+        self._loaded = loaded
+
+    def __call__(self) -> Answers:
+        """Load, and wait for the others."""
+        engine = super().__call__()
+        (self._loaded / str(os.getpid())).touch()
+        while len(list(self._loaded.iterdir())) < self._serving.replicas:
+            time.sleep(0.1)
+        return engine
 
 
 @contextmanager
@@ -40,8 +62,11 @@ def rate(model: Path, requests: Sequence[Request], replicas: int) -> float:
     """Return questions a second, from the first request sent to the last answer."""
     with tempfile.TemporaryDirectory() as folder:
         settings = serving(model, Path(folder) / "log", replicas=replicas, threads=1)
+        loaded = Path(folder) / "loaded"
+        loaded.mkdir()
         with Cluster("", settings.log_file) as cluster:
-            predictions = list(predict(cluster, settings, requests, Stop()))
+            load = Together(settings, loaded)
+            predictions = list(predict(cluster, settings, requests, Stop(), load))
     return len(requests) / span(predictions)
 
 
