@@ -21,8 +21,10 @@ _CRASH = re.compile(
     r"Fatal Python error: [A-Za-z ]+|Segmentation fault|SIG[A-Z]{3,5} received|"
     r"terminate called after throwing an instance of '[\w:]+'|died unexpectedly"
 )
-_AFTERMATH = re.compile(r"\babove\b|^(?:BrokenPipe|ConnectionReset|EOF)Error|^KeyboardInterrupt")
-"""What one process says when another is gone already, or only points to what stands above."""
+_AFTERMATH = re.compile(
+    r"\babove\b|\broot cause\b|^(?:BrokenPipe|ConnectionReset|EOF)Error|^KeyboardInterrupt"
+)
+"""What one process says when another is gone already, or only points to what stands elsewhere."""
 
 _MANY_NUMBERS = re.compile(r"-?\d+(?:[\s,]+-?\d+){7,}")
 _UNPRINTED = re.compile(r"[^ -~]+")
