@@ -9,10 +9,11 @@ All models and judges of a command are served in one session with Ray, a `Cluste
 """
 
 import logging
+import math
 import os
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -208,6 +209,7 @@ def predict(
         spool = blocks(requests, serving.rows_a_block)
         if not spool:
             return
+        serving = shared_out(serving, len(spool))
         halt = ray.remote(num_cpus=0)(Halt).remote(serving.replicas)
         stop.heard_by(halt)
         settings = {
@@ -233,6 +235,12 @@ def predict(
                     f"read it with: less {serving.log_file}"
                 )
             yield prediction
+
+
+def shared_out(serving: Serving, n_blocks: int) -> Serving:
+    """Return how to serve so few blocks that the first replica there would take them all."""
+    even = math.ceil(n_blocks / serving.replicas)
+    return replace(serving, blocks_at_once=min(serving.blocks_at_once, even))
 
 
 class _Source(Datasource):  # type: ignore[misc]

@@ -192,6 +192,16 @@ print([thread.name for thread in threading.enumerate()])
     assert (done.stdout, done.returncode) == ("True\n['MainThread']\n", 0), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("replicas", "blocks", "at_once"), [(1, 100, 8), (2, 100, 8), (2, 9, 5), (2, 1, 1), (64, 3, 1)]
+)
+def test_a_short_run_is_shared_out_evenly(
+    cluster: ModuleType, session: "Cluster", replicas: int, blocks: int, at_once: int
+) -> None:
+    served = serving(session, "model", replicas=replicas)
+    assert cluster.shared_out(served, blocks).blocks_at_once == at_once
+
+
 def test_a_driver_imports_neither_vllm_nor_what_it_is_made_of() -> None:
     program = (
         "import sys, evaluators.cluster; print({'torch', 'transformers', 'vllm'} & {*sys.modules})"
