@@ -16,8 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -190,25 +189,16 @@ def columns(connection: sqlite3.Connection, table: str) -> list[str]:
 def in_the_database(file: Path, store: Store) -> Callable[[], object]:
     """Return what sends the statements of a board to SQLite and fetches all they give."""
     sent: list[tuple[str, tuple[Any, ...]]] = []
-    # The statements are those that the store really sends, heard on their way to the database.
-    with hearing(lambda statement, parameters: sent.append((statement, parameters))):
-        board_rows(store, "benchmark 1")
-    connection = sqlite3.connect(file)
-    return lambda: [connection.execute(*each).fetchall() for each in sent]
-
-
-@contextmanager
-def hearing(on_statement: Callable[[str, tuple[Any, ...]], None]) -> Iterator[None]:
-    """Call with each statement, and its parameters, that SQLAlchemy sends meanwhile."""
 
     def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        on_statement(statement, parameters)
+        sent.append((statement, parameters))
 
+    # The statements are those that the store really sends, heard on their way to the database.
     event.listen(Engine, "before_cursor_execute", hear)
-    try:
-        yield
-    finally:
-        event.remove(Engine, "before_cursor_execute", hear)
+    board_rows(store, "benchmark 1")
+    event.remove(Engine, "before_cursor_execute", hear)
+    connection = sqlite3.connect(file)
+    return lambda: [connection.execute(*each).fetchall() for each in sent]
 
 
 def board_of(store: Store, models: int) -> None:
