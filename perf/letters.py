@@ -29,6 +29,7 @@ from measuring import (
     asked,
     bare,
     compare,
+    device,
     engine_settings,
     selected,
     served,
@@ -157,7 +158,8 @@ def back_end_words(back_end: str, model: Path) -> list[str]:
     arguments = {"pretrained": str(model), "dtype": ours["dtype"], "add_bos_token": True}
     if back_end == "hf":
         return [
-            *("--model", "hf", "--batch_size", "8", "--device", "cpu"),
+            *("--model", "hf", "--batch_size", "8"),
+            *("--device", "cuda" if device() == "gpu" else "cpu"),
             *("--model_args", joined(arguments)),
         ]
     kept = ("max_model_len", "max_num_seqs", "enforce_eager", "enable_prefix_caching")

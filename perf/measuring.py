@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from evaluators.evaluate import Run, requests_of
 from evaluators.selection import Narrowing, Selection, select
-from evaluators.serving import engine_arguments, executor, find_model, has_gpu, worker_environment
+from evaluators.serving import (
+    blocks_for,
+    engine_arguments,
+    executor,
+    find_model,
+    has_gpu,
+    worker_environment,
+)
 from registry import EngineOptions, Outcome, Prediction, Request
 from registry.discovery import discover
 
@@ -144,9 +151,9 @@ def engine_settings(model: Path, threads: int = 0) -> tuple[dict[str, Any], dict
 
     Threads are as many as there are cores, unless they are given.
     """
-    spec, device = find_model(str(model)), _device()
-    arguments = engine_arguments(spec, EngineOptions(device=device))
-    return arguments, worker_environment(spec, device, threads or os.cpu_count() or 1)
+    spec = find_model(str(model))
+    arguments = engine_arguments(spec, EngineOptions(device=device()))
+    return arguments, worker_environment(spec, device(), threads or os.cpu_count() or 1)
 
 
 def serving(model: Path, log_file: Path, replicas: int = 1, threads: int = 0) -> "Serving":
@@ -156,15 +163,17 @@ def serving(model: Path, log_file: Path, replicas: int = 1, threads: int = 0) ->
     arguments, environment = engine_settings(model, threads)
     return Serving(
         model=str(model),
-        arguments=executor(arguments, _device()) | arguments,
+        arguments=executor(arguments, device()) | arguments,
         log_file=log_file,
         replicas=replicas,
-        device=_device(),
+        device=device(),
         environment=environment,
+        **blocks_for(device()),
     )
 
 
-def _device() -> str:
+def device() -> str:
+    """Return what models are served on here."""
     return "gpu" if has_gpu() else "cpu"
 
 

@@ -1,4 +1,4 @@
-"""Short answers: 200 made-up questions whose replies end after 32 tokens, to measure writing.
+"""Short answers: 10,000 made-up questions whose replies end after 32 tokens, to measure writing.
 
 The prompt ends in the middle of a list that has no end, so that a model goes on to the last token
 it may write, and both sides of a comparison write as many.
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from registry import Benchmark, Dataset, Prompt, Sample, Sampling, exact_match, hookimpl
 
-QUESTIONS = 200
+QUESTIONS = 10_000
 LONGEST = 32
 
 
