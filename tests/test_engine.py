@@ -14,6 +14,7 @@ from conftest import Ran, podium
 from evaluators.prompts import load_renderer
 from evaluators.selection import Narrowing, select
 from evaluators.serving import has_bfloat16
+from evaluators.vllm_engine import with_batch_sizes
 from registry.discovery import discover
 
 pytestmark = pytest.mark.engine
@@ -22,6 +23,26 @@ pytestmark = pytest.mark.engine
 def rows(registry: Path, query: str) -> list[Any]:
     with sqlite3.connect(registry) as connection:
         return connection.execute(query).fetchall()
+
+
+SIZES = {}, {"max_num_seqs": 64}, {"max_num_batched_tokens": 4096}
+
+
+@pytest.mark.parametrize("typed", SIZES, ids=str)
+def test_batches_are_as_large_as_those_of_vllm_s_llm(
+    tiny_vision: Path, typed: dict[str, int]
+) -> None:
+    from vllm import EngineArgs
+    from vllm.usage.usage_lib import UsageContext
+
+    def sizes(use: UsageContext | None, **arguments: int) -> tuple[int, int]:
+        engine = EngineArgs(model=str(tiny_vision), enforce_eager=True, **arguments)
+        scheduler = engine.create_engine_config(use).scheduler_config
+        return scheduler.max_num_seqs, scheduler.max_num_batched_tokens
+
+    of_llm = sizes(UsageContext.LLM_CLASS, **typed)
+    assert sizes(None, **with_batch_sizes(typed, 1)) == of_llm
+    assert sizes(None, **typed) != of_llm, "else nothing need be said"
 
 
 def test_one_request_a_question_and_no_ties(gemma_on_mmlu: Ran) -> None:
