@@ -1,9 +1,9 @@
 """Spread requests over replicas with Ray Data: the only file that imports Ray.
 
-Requests travel in blocks, grouped by shared prefix; each replica is one actor that renders, answers
-and returns predictions, with the engine of Ray Data LLM's vLLM stage. The rest of Ray Data LLM is
-left out: to build its processor takes a driver eight seconds, for PyTorch, the model's settings and
-an actor of telemetry. Nothing here scores or stores.
+Ray Data hands each replica the places of blocks, whose requests it fetches from the driver. It is
+one actor that renders, answers and returns predictions, with the engine of Ray Data LLM's vLLM
+stage. The rest of Ray Data LLM is left out: to build its processor takes a driver eight seconds,
+for PyTorch, the model's settings and an actor of telemetry. Nothing here scores or stores.
 
 All models and judges of a command are served in one session with Ray, a `Cluster`.
 """
@@ -19,16 +19,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import ray
-from ray.data.block import BlockAccessor, BlockMetadata
-from ray.data.datasource import Datasource, ReadTask
+from ray.data.block import BlockAccessor
 from ray.util import placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from evaluators.chatter import Chatter
-from evaluators.feeding import Block, Feeder, blocks, fetched
-from evaluators.halt import Halt
-from evaluators.replica import PREDICTION, Loads, Replica
+from evaluators.dispatcher import Block, Dispatcher, blocks
+from evaluators.replica import PLACE, PREDICTION, Loads, Replica
 from evaluators.serving import EXECUTOR, workers_of
 from evaluators.spool import Spool
 from evaluators.survivor import NO_ENGINE, Answers
@@ -37,8 +36,6 @@ from evaluators.vllm_engine import fatal_errors, open_answerer, with_batch_sizes
 from registry import EngineError, Prediction, Request
 
 ROOMS = ("registry", "plugins", "evaluators")
-READERS = 2
-"""Tasks that fetch blocks from the driver at a time; each takes some milliseconds a block."""
 BUNDLES = {"gpu": {"GPU": 1, "CPU": 1}, "cpu": {"CPU": 1}}
 """What a worker of a replica takes, by the device it runs on; a replica is one or several."""
 
@@ -96,23 +93,23 @@ class Stop:
     def __init__(self) -> None:
         """Go on, at first."""
         self._said = False
-        self._heard: Any = None
+        self._dispatcher: Any = None
 
     def say(self) -> None:
         """Have the replicas finish what they have begun, and take nothing further."""
         self._said = True
-        if self._heard is not None:
-            self._heard.call.remote()
+        if self._dispatcher is not None:
+            self._dispatcher.stop.remote()
 
-    def heard_by(self, halt: Any) -> None:
-        """Tell this actor, which the replicas ask; at once where the word was said before."""
-        self._heard = halt
+    def heard_by(self, dispatcher: Any) -> None:
+        """Tell this actor; at once where the word was said before."""
+        self._dispatcher = dispatcher
         if self._said:
             self.say()
 
     def settled(self, answered: int) -> bool:
         """Return whether the replicas have stopped, and all they began is among so many answers."""
-        return self._said and ray.get(self._heard.settled.remote(answered))
+        return self._said and ray.get(self._dispatcher.settled.remote(answered))
 
 
 class Cluster:
@@ -211,18 +208,16 @@ def predict(
         if not spool:
             return
         serving = shared_out(serving, len(spool))
-        halt = ray.remote(num_cpus=0)(Halt).remote(serving.replicas)
-        stop.heard_by(halt)
+        dispatcher = _dispatcher(spool, serving.replicas)
+        stop.heard_by(dispatcher)
         settings = {
             "load": load or VllmLoader(serving),
-            "halt": halt,
+            "dispatcher": dispatcher,
             "get": ray.get,
             "versions": installed(),
         }
         answered = 0
-        for row in cluster.rows(
-            _answered(_dataset(spool, serving.rows_a_block), serving, settings)
-        ):
+        for row in cluster.rows(_answered(_places(len(spool)), serving, settings)):
             prediction: Prediction | None = pickle.loads(row[PREDICTION])
             if prediction is None:
                 # What is left would come back unanswered, a block at a time.
@@ -244,52 +239,31 @@ def shared_out(serving: Serving, n_blocks: int) -> Serving:
     return replace(serving, blocks_at_once=min(serving.blocks_at_once, even))
 
 
-class _Source(Datasource):  # type: ignore[misc]
-    """The driver's requests as Ray Data reads them: a task a block, fetched when its turn comes."""
-
-    def __init__(self, feeder: Any, n_blocks: int, rows: int) -> None:
-        self._feeder, self._n_blocks, self._rows = feeder, n_blocks, rows
-
-    def estimate_inmemory_data_size(self) -> None:
-        """Say nothing: it is not known before the blocks are read."""
-
-    def get_read_tasks(self, *_: Any, **__: Any) -> list[ReadTask]:
-        """Return a task a block, whatever number of them Ray Data asks for."""
-        about = BlockMetadata(
-            num_rows=self._rows, size_bytes=None, input_files=None, exec_stats=None
-        )
-        return [
-            ReadTask(partial(fetched, ray.get, self._feeder, place), about)
-            for place in range(self._n_blocks)
-        ]
-
-
-def _dataset(spool: Spool[Block], rows: int) -> ray.data.Dataset:
-    """Return the blocks as a dataset of which little is in memory at a time."""
-    # Read where they are: spread over the nodes, each node would start a process for each block,
-    # since Ray ends idle ones. Without a CPU, since replicas may have taken all; so only their
-    # number bounds the readers.
+def _dispatcher(spool: Spool[Block], replicas: int) -> Any:
+    """Start the actor that hands out the blocks, on this machine, whose disk they are on."""
     here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}
-    feeder = ray.remote(num_cpus=0, label_selector=here)(Feeder).remote(spool)
-    return ray.data.read_datasource(
-        _Source(feeder, len(spool), rows),
-        num_cpus=0,
-        label_selector=here,
-        compute=ray.data.TaskPoolStrategy(READERS),
-        override_num_blocks=len(spool),
-    )
+    actor = ray.remote(num_cpus=0, label_selector=here)(Dispatcher)
+    return actor.remote(spool, replicas)
+
+
+def _places(n_blocks: int) -> ray.data.Dataset:
+    """Return a dataset that has a block for each of ours, with nothing but its place.
+
+    They are there when the replicas are: to read them would take processes of their own.
+    """
+    return ray.data.from_blocks([pyarrow.table({PLACE: [place]}) for place in range(n_blocks)])
 
 
 def _answered(
     dataset: ray.data.Dataset, serving: Serving, settings: Mapping[str, Any]
 ) -> ray.data.Dataset:
-    """Return the dataset with each block in the hands of a replica, which these settings make."""
+    """Return the answers to the blocks, each by a replica, which these settings make."""
     # Not `map_batches`, which warns of what an actor is told; Ray Data LLM calls this as well.
     return dataset.map_batches_internal(
         Replica,
         fn_constructor_kwargs=dict(settings),
         batch_format="pyarrow",
-        batch_size=serving.rows_a_block,
+        batch_size=None,
         compute=ray.data.ActorPoolStrategy(
             size=serving.replicas,
             # No block waits at a busy replica while another replica has nothing to do.

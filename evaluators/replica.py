@@ -1,7 +1,7 @@
 """A replica: one loaded copy of a model in a process of its own, which answers blocks of requests.
 
-Plain, so that it is tested without Ray; `cluster.py` makes actors of it. Pickled requests come in,
-pickled predictions go out.
+Plain, so that it is tested without Ray; `cluster.py` makes actors of it. The places of blocks come
+in, whose pickled requests the dispatcher has; pickled predictions go out.
 """
 
 import asyncio
@@ -9,19 +9,19 @@ import os
 import pickle
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
-from uuid import uuid4
 
 import pyarrow
 
 from evaluators.chatter import print_to
-from evaluators.feeding import REQUEST
 from evaluators.printout import Printout
 from evaluators.survivor import Answers, Survivor
 from evaluators.versions import difference
 from registry import EngineError
 
+PLACE = "place"
+"""The column that says which block of requests to fetch."""
 PREDICTION = "prediction"
-"""The column of a block that the predictions are in, pickled."""
+"""The column that the predictions are in, pickled."""
 LOG_VARIABLE = "PODIUM_REPLICA_LOG"
 
 
@@ -49,47 +49,40 @@ class Replica:
         self,
         *,
         load: Loads,
-        halt: Any,
+        dispatcher: Any,
         get: Callable[[Any], Any],
         versions: Mapping[str, str],
     ) -> None:
         """Load the model, with everything that is printed on the way in the log file.
 
-        `halt` is the actor of a `Halt`, and `get` waits for what an actor says, as `ray.get` does.
+        `dispatcher` is the actor of a `Dispatcher`, and `get` waits for what it says, as `ray.get`.
         """
         print_to(os.environ.get(LOG_VARIABLE, ""))
         self._loads, self._versions = load, versions
-        self._halt, self._get, self._halted = halt, get, False
-        self._name = uuid4().hex
-        self._watch: asyncio.Task[None] | None = None
+        self._dispatcher, self._get = dispatcher, get
+        self._stopped = False
         self._printout = Printout()
         self._survivor = Survivor(self._load, load.fatal(), self._printout.last_words)
 
     def _load(self) -> Answers:
         """Start an engine, if that can succeed and counts."""
         self._printout.begin()
-        if problem := difference(self._versions) or self._get(self._halt.loading.remote()):
+        if problem := difference(self._versions) or self._get(self._dispatcher.loading.remote()):
             raise EngineError(problem)
         engine = self._loads()
-        self._halt.loaded.remote()
+        self._dispatcher.loaded.remote()
         return engine
 
-    async def __call__(self, block: pyarrow.Table) -> AsyncIterator[pyarrow.Table]:
-        """Yield the predictions of a block, or one None for a block that comes after the halt."""
-        self._watch = self._watch or asyncio.create_task(self._watch_halt())
-        if self._halted:
+    async def __call__(self, places: pyarrow.Table) -> AsyncIterator[pyarrow.Table]:
+        """Yield the predictions of the block at a place, or one None after the word to stop."""
+        (place,) = places[PLACE].to_pylist()
+        block = None if self._stopped else await self._dispatcher.block.remote(place)
+        if block is None:
+            self._stopped = True
             yield pyarrow.table({PREDICTION: [pickle.dumps(None)]})
             return
-        self._halt.took.remote(self._name, len(block))
-        requests = block[REQUEST].to_pylist()
-        yield pyarrow.table({PREDICTION: await asyncio.gather(*map(self._answer, requests))})
+        yield pyarrow.table({PREDICTION: await asyncio.gather(*map(self._answer, block))})
 
     async def _answer(self, request: bytes) -> bytes:
         # A pickle of our own driver, on our own cluster; nothing else is ever unpickled.
         return pickle.dumps(await self._survivor.answer(pickle.loads(request)))
-
-    async def _watch_halt(self) -> None:
-        while not self._halted:
-            await asyncio.sleep(1)
-            self._halted = await self._halt.called.remote()
-        self._halt.heard.remote(self._name)
