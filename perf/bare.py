@@ -65,6 +65,8 @@ def answers(
             "logprobs": weights(choices, output.outputs[0]),
             "text": output.outputs[0].text if not choices else "",
             "output_tokens": len(output.outputs[0].token_ids),
+            "prompt_tokens": len(output.prompt_token_ids),
+            "cached_tokens": output.num_cached_tokens or 0,
         }
         for request, each, choices, output in zip(requests, encoded, names, outputs, strict=True)
     }

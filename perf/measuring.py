@@ -74,6 +74,8 @@ class Answer:
     logprobs: Mapping[str, float]
     text: str = ""
     output_tokens: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
 
     @property
     def best(self) -> frozenset[str]:
@@ -113,6 +115,13 @@ class Side:
     def output_tokens(self) -> int:
         """Tokens written for all questions."""
         return sum(answer.output_tokens for answer in self.answers.values())
+
+    @property
+    def cached(self) -> float:
+        """The share of the prompts' tokens that came from the prefix cache, 0 to 1."""
+        answers = self.answers.values()
+        asked = sum(answer.prompt_tokens for answer in answers)
+        return sum(answer.cached_tokens for answer in answers) / asked if asked else 0.0
 
     @property
     def ties(self) -> int:
@@ -233,7 +242,12 @@ def served(model: Path, questions: Questions) -> Side:
     ran = run_podium(model, questions)
     answers = {
         row["sample_id"]: Answer(
-            row["prompt_hash"], json.loads(row["logprobs"]), row["text"], row["output_tokens"]
+            row["prompt_hash"],
+            json.loads(row["logprobs"]),
+            row["text"],
+            row["output_tokens"],
+            row["prompt_tokens"],
+            row["cached_tokens"],
         )
         for row in ran.rows
     }
@@ -275,6 +289,7 @@ def compare(
     seen |= {
         "a_second": [round(each, 4) for each in medians],
         "output_tokens": [mine[0].output_tokens, others[0].output_tokens],
+        "cached": [round(side.cached, 4) for side in (mine[0], others[0])],
         "podium": spent(mine),
         "other": spent(others),
     }
