@@ -2,8 +2,11 @@
 
 import importlib.util
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +17,6 @@ from conftest import Ran, podium
 from evaluators.prompts import load_renderer
 from evaluators.selection import Narrowing, select
 from evaluators.serving import has_bfloat16
-from evaluators.vllm_engine import with_batch_sizes
 from registry.discovery import discover
 
 pytestmark = pytest.mark.engine
@@ -25,24 +27,31 @@ def rows(registry: Path, query: str) -> list[Any]:
         return connection.execute(query).fetchall()
 
 
-SIZES = {}, {"max_num_seqs": 64}, {"max_num_batched_tokens": 4096}
+SIZES = """
+import json, sys
+from vllm import EngineArgs
+from vllm.usage.usage_lib import UsageContext
+from evaluators.vllm_engine import with_batch_sizes
+
+def sizes(use, arguments):
+    engine = EngineArgs(model=sys.argv[1], enforce_eager=True, **arguments)
+    scheduler = engine.create_engine_config(use).scheduler_config
+    return scheduler.max_num_seqs, scheduler.max_num_batched_tokens
+
+for typed in {}, {"max_num_seqs": 64}, {"max_num_batched_tokens": 4096}:
+    ours = sizes(None, with_batch_sizes(typed, 1))
+    print(json.dumps([ours, sizes(UsageContext.LLM_CLASS, typed), sizes(None, typed)]))
+"""
 
 
-@pytest.mark.parametrize("typed", SIZES, ids=str)
-def test_batches_are_as_large_as_those_of_vllm_s_llm(
-    tiny_vision: Path, typed: dict[str, int]
-) -> None:
-    from vllm import EngineArgs
-    from vllm.usage.usage_lib import UsageContext
-
-    def sizes(use: UsageContext | None, **arguments: int) -> tuple[int, int]:
-        engine = EngineArgs(model=str(tiny_vision), enforce_eager=True, **arguments)
-        scheduler = engine.create_engine_config(use).scheduler_config
-        return scheduler.max_num_seqs, scheduler.max_num_batched_tokens
-
-    of_llm = sizes(UsageContext.LLM_CLASS, **typed)
-    assert sizes(None, **with_batch_sizes(typed, 1)) == of_llm
-    assert sizes(None, **typed) != of_llm, "else nothing need be said"
+def test_batches_are_as_large_as_those_of_vllm_s_llm(tiny_vision: Path) -> None:
+    words = [sys.executable, "-c", SIZES, str(tiny_vision)]
+    quiet = {**os.environ, "VLLM_LOGGING_LEVEL": "ERROR"}
+    done = subprocess.run(words, env=quiet, capture_output=True, text=True, check=True)
+    for line in done.stdout.splitlines()[-3:]:
+        ours, of_llm, unsaid = json.loads(line)
+        assert ours == of_llm
+        assert ours != unsaid, "else nothing need be said"
 
 
 def test_one_request_a_question_and_no_ties(gemma_on_mmlu: Ran) -> None:
