@@ -188,7 +188,7 @@ def with_batch_sizes(arguments: Mapping[str, Any], workers: int) -> dict[str, An
     """Return vLLM's arguments with how large batches are on this machine, unless they say so.
 
     The sizes are those of vLLM's `LLM`. An engine made in any other way, as Ray Data LLM makes it,
-    gets 128 sequences and 2,048 tokens: on an H100 an eighth of them.
+    gets 128 sequences and 2,048 tokens: on an H200 an eighth of them.
     """
     from vllm import EngineArgs
     from vllm.usage.usage_lib import UsageContext
